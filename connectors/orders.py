@@ -1,0 +1,70 @@
+"""What we tell venues. Only an `Approved` order can be encoded, and only `risk/gate.py` makes one."""
+
+from enum import IntEnum
+from typing import Generic, TypeVar
+
+import msgspec
+
+
+class OrderType(IntEnum):
+    """The guest's order types (crate: actions.rs, `OrderType`)."""
+
+    LIMIT = 0
+    MARKET = 1
+    IOC = 2
+    FOK = 3
+    POST_ONLY = 4
+
+
+class NewOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A new order. `side` +1 buy, −1 sell; `qty_1e8` > 0; `px_1e9` is 0 for MARKET.
+
+    `order_id` is the algo's own, `client_order_id` ours: unique, deterministic, and what the venue echoes.
+    """
+
+    client_order_id: str
+    algo: int
+    instrument: int
+    order_id: int
+    side: int
+    px_1e9: int
+    qty_1e8: int
+    order_type: int
+
+
+class CancelOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Cancels the order known to the venue as `client_order_id`; `action_id` names this request."""
+
+    client_order_id: str
+    algo: int
+    instrument: int
+    order_id: int
+    action_id: str
+
+
+class AmendOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Changes price and total quantity (incl. what is filled) in place; the order keeps its ids and fills."""
+
+    client_order_id: str
+    algo: int
+    instrument: int
+    order_id: int
+    side: int
+    px_1e9: int
+    qty_1e8: int
+    action_id: str
+
+
+T = TypeVar("T", NewOrder, CancelOrder, AmendOrder, covariant=True)
+
+
+class Approved(msgspec.Struct, Generic[T], frozen=True, array_like=True, gc=False):
+    """Proof, in the type, that the gate let this pass. Built in `risk/gate.py` only (tests/test_house.py).
+
+    `approval` rises by one with each approval of a session; `checks` is how many checks ran.
+    """
+
+    order: T
+    approval: int
+    now_ns: int
+    checks: int

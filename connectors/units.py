@@ -1,0 +1,156 @@
+"""Text to integers with a scale, and back: the only place where a number is parsed.
+
+Scales are the guest's everywhere: price ×1e9 (u64), size ×1e8 (i64), money ×1e9, time in ns.
+
+Two ways in:
+
+* `scaled` reads a number's own text (or the `Decimal` that msgspec keeps digit for digit), plain or with an
+  exponent, of any length, and raises `NumberError` when it does not fall on the scale. Metadata, trades, fills,
+  config: everything that is not hot.
+* `FloatGrid` reads book levels that msgspec has already turned into doubles, which is five times cheaper, and
+  proves for each number that nothing was lost; what it cannot prove, the caller reads again with `scaled`.
+
+The proof. Let p be the instrument's decimals and t = floor(x·10^p + ½) for a double x. When t < 10^15, both t and
+10^p are exact doubles, so t / 10^p (one IEEE division, correctly rounded) is the double nearest to the decimal
+t·10^-p, which is what a correct parser makes of that decimal's text. Decimals of at most 15 significant digits have
+distinct nearest doubles (IEEE 754 binary64, DBL_DIG = 15). Hence t / 10^p == x holds exactly when x is the parse of a
+number on the grid, and then t is that number: no bound on the error of the multiplication is needed. A text off the
+grid by more than a double can tell fails the comparison and is never rounded to its neighbour.
+"""
+
+from decimal import Decimal, InvalidOperation
+from typing import Final, Protocol
+
+from connectors.errors import NumberError
+
+PRICE_DECIMALS: Final = 9
+SIZE_DECIMALS: Final = 8
+MONEY_DECIMALS: Final = 9
+SIZE_ONE: Final = 10**SIZE_DECIMALS
+U64_MAX: Final = 2**64 - 1
+I64_MAX: Final = 2**63 - 1
+
+# A decimal with more digits than this is not a price on any venue; it bounds the work of 10**exponent.
+_EXPONENT_MAX: Final = 64
+_EXACT_UNITS_MAX: Final = 10**15 - 1
+
+
+def scaled(number: str | Decimal | int, decimals: int) -> int:
+    """The integer `number`·10^`decimals`, exactly.
+
+    Accepts `"62807.0"`, `"1e-08"`, integers of any length. Raises NumberError for anything that is not a finite
+    decimal number, for more digits than `decimals` can hold, and for exponents beyond ±64.
+    """
+    try:
+        sign, digits, exponent = Decimal(number).as_tuple()
+    except (InvalidOperation, ValueError, TypeError):
+        msg = f"not a number: {number!r}"
+        raise NumberError(msg) from None
+    if not isinstance(exponent, int) or abs(exponent) > _EXPONENT_MAX or len(digits) > _EXPONENT_MAX:
+        msg = f"not a finite number of reasonable length: {number!s:.80}"
+        raise NumberError(msg)
+    units = int("".join(map(str, digits)))
+    shift = exponent + decimals
+    if shift >= 0:
+        units *= 10**shift
+    else:
+        units, lost = divmod(units, 10**-shift)
+        if lost:
+            msg = f"{number} has more than {decimals} decimals"
+            raise NumberError(msg)
+    return -units if sign else units
+
+
+def decimal_text(units: int, decimals: int) -> str:
+    """`units`·10^-`decimals` as plain digits with exactly `decimals` places: `decimal_text(628070, 1) == "62807.0"`."""
+    sign = "-" if units < 0 else ""
+    whole, part = divmod(abs(units), 10**decimals)
+    return f"{sign}{whole}.{part:0{decimals}d}" if decimals else f"{sign}{whole}"
+
+
+def trimmed_text(units: int, decimals: int) -> str:
+    """Like `decimal_text`, without trailing zeros: for people."""
+    text = decimal_text(units, decimals)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def rfc3339_ns(text: str) -> int:
+    """`2026-08-01T02:53:53.646219Z` (any number of second decimals up to 9) → ns since the epoch.
+
+    Raises NumberError when the text has another form. No time zone but Z: venues send UTC.
+    """
+    head, _, fraction = text.removesuffix("Z").partition(".")
+    try:
+        year, month, day = int(head[0:4]), int(head[5:7]), int(head[8:10])
+        hour, minute, second = int(head[11:13]), int(head[14:16]), int(head[17:19])
+        ns = int(fraction.ljust(9, "0")) if fraction else 0
+    except ValueError:
+        msg = f"not an RFC 3339 UTC time: {text!r:.60}"
+        raise NumberError(msg) from None
+    if not text.endswith("Z") or len(head) != 19 or len(fraction) > 9:
+        msg = f"not an RFC 3339 UTC time: {text!r:.60}"
+        raise NumberError(msg)
+    return (_days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second) * 10**9 + ns
+
+
+def _days_from_civil(year: int, month: int, day: int) -> int:
+    """Days since 1970-01-01 (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil)."""
+    year -= month <= 2
+    era = year // 400
+    year_of_era = year - era * 400
+    day_of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
+    return era * 146_097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719_468
+
+
+class RawLevel(Protocol):
+    """A book level as the wire has it, decoded through floats."""
+
+    price: float
+    qty: float
+
+
+class FloatGrid:
+    """Exact conversion of doubles on one instrument's grid; see the proof in the module's docstring.
+
+    `price_precision` ≤ 9 and `size_precision` ≤ 8 decimals (`Instrument` refuses others).
+    """
+
+    __slots__ = ("price_factor", "price_max", "price_power", "size_factor", "size_max", "size_power")
+
+    def __init__(self, price_precision: int, size_precision: int) -> None:
+        self.price_power = float(10**price_precision)
+        self.size_power = float(10**size_precision)
+        self.price_factor = 10 ** (PRICE_DECIMALS - price_precision)
+        self.size_factor = 10 ** (SIZE_DECIMALS - size_precision)
+        self.price_max = min(_EXACT_UNITS_MAX, I64_MAX // self.price_factor)
+        self.size_max = min(_EXACT_UNITS_MAX, I64_MAX // self.size_factor)
+
+    def levels(self, raw: list[RawLevel]) -> list[tuple[int, int]] | None:
+        """`[(px_1e9, sz_1e8), …]`, or None when some number cannot be proved exact: read the text instead."""
+        price_power, size_power = self.price_power, self.size_power
+        price_max, size_max = self.price_max, self.size_max
+        price_factor, size_factor = self.price_factor, self.size_factor
+        out = []
+        try:
+            for level in raw:
+                x = level.price
+                t = int(x * price_power + 0.5)
+                y = level.qty
+                u = int(y * size_power + 0.5)
+                if t / price_power != x or u / size_power != y or not 0 < t <= price_max or u > size_max:
+                    return None
+                out.append((t * price_factor, u * size_factor))
+        except OverflowError:  # beyond a double's integers
+            return None
+        return out
+
+    def exact_level(self, price: str | Decimal, qty: str | Decimal) -> tuple[int, int]:
+        """The same from the numbers' text. Raises NumberError: off the scale, not positive, beyond 63 bits."""
+        px, sz = scaled(price, PRICE_DECIMALS), scaled(qty, SIZE_DECIMALS)
+        if not 0 < px <= I64_MAX or not 0 <= sz <= I64_MAX:
+            msg = f"level {price} × {qty} is outside the guest's range"
+            raise NumberError(msg)
+        if px % self.price_factor or sz % self.size_factor:
+            msg = f"level {price} × {qty} has more decimals than the instrument's metadata says"
+            raise NumberError(msg)
+        return px, sz

@@ -1,0 +1,1 @@
+"""The venues that ship with venuegate; each enters by the same entry point as an outside plugin."""

@@ -1,0 +1,347 @@
+"""Kraken's public market data: bytes ↔ events. https://docs.kraken.com/api/docs/guides/spot-ws-intro
+
+Liveness (guides/spot-ws-intro; captures of 2026): once anything is subscribed, a heartbeat comes every second whatever
+else happens, so 3.5 s without a frame other than our own pongs is a dead link, though its socket may not know. A quiet
+book is healthy. Before the first subscription a pong within the same time proves life.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from connectors.errors import InstrumentError, WireError
+from connectors.events import BookDelta, BookLost, BookSnapshot, InstrumentUpdate, Notice, Trade, VenueStatus
+from connectors.instrument import Instrument
+from connectors.session import Output, Reconnect, Send, SessionPlan, WakeAt
+from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS, FloatGrid, rfc3339_ns, scaled
+from connectors.venues.kraken import wire
+from connectors.venues.kraken.subscription import ANSWER_TIMEOUT_NS, SECOND, State, Subscription
+
+LINK = "public"
+DEPTHS = (10, 25, 100, 500, 1000)
+TICK_NS = SECOND // 2
+SILENCE_MAX_NS = 3_500_000_000
+PING_AFTER_NS = 2 * SECOND
+_BOOK = b'{"channel":"book"'
+_HEARTBEAT = b'{"channel":"heartbeat"}'
+# channels Kraken has and we do not read here: data on them is not a mystery
+_OTHER_CHANNELS = frozenset({"ticker", "ohlc", "level3", "executions", "balances"})
+_NEVER_RETRIED = ("Currency pair not supported", "Subscription depth not supported", "depth must be")
+
+
+class KrakenMarket:
+    """`MarketSession` for Kraken: instrument, book and trade channels of the planned symbols on one socket."""
+
+    def __init__(self, plan: SessionPlan) -> None:
+        self._subs: dict[str, Subscription] = {}
+        for index, symbol in plan.symbols:
+            known = plan.instruments.get(index)
+            grid = FloatGrid(known.price_precision, known.size_precision) if known else None
+            self._subs[symbol] = Subscription(index, symbol, plan.depth, grid)
+        self._by_index = {sub.index: sub for sub in self._subs.values()}
+        self._depth = plan.depth
+        self._next_id = 0
+        self._requests: dict[int, tuple[str, str]] = {}  # req_id → (channel, symbol)
+        self._is_open = False
+        self._last_frame_ns = 0
+        self._last_proof_ns = 0  # of a frame that is not merely our own ping coming back
+        self._last_ping_ns = 0
+        self._metadata_due_ns: int | None = None
+        self._warned: set[str] = set()
+
+    # --- the link --------------------------------------------------------------------------------------------------
+
+    def open(self, now_ns: int) -> list[Output]:
+        """Kraken remembers nothing of an earlier connection: metadata first, then what it allows to read."""
+        self._is_open = True
+        self._requests.clear()
+        self._last_frame_ns = self._last_proof_ns = self._last_ping_ns = now_ns
+        self._metadata_due_ns = now_ns + ANSWER_TIMEOUT_NS
+        for sub in self._subs.values():
+            sub.acked = False
+            sub.move(State.IDLE)
+        return [
+            self._request("subscribe", "instrument", "", b'{"channel":"instrument","snapshot":true}'),
+            WakeAt(now_ns + TICK_NS),
+        ]
+
+    def close(self, now_ns: int) -> list[Output]:
+        del now_ns
+        self._is_open = False
+        for sub in self._subs.values():
+            sub.move(State.IDLE)
+        return [BookLost(sub.index, "link down") for sub in self._subs.values()]
+
+    def tick(self, now_ns: int) -> list[Output]:
+        if not self._is_open:
+            return []
+        out: list[Output] = [WakeAt(now_ns + TICK_NS)]
+        subscribed = any(sub.acked for sub in self._subs.values())
+        silent_ns = now_ns - (self._last_proof_ns if subscribed else self._last_frame_ns)
+        if silent_ns > SILENCE_MAX_NS:
+            self._is_open = False
+            reason = f"no frame for {silent_ns / SECOND:.1f} s"
+            out += [BookLost(sub.index, reason) for sub in self._subs.values()]
+            out.append(Reconnect(LINK, reason))
+            return out
+        if now_ns - max(self._last_frame_ns, self._last_ping_ns) >= PING_AFTER_NS:
+            self._last_ping_ns = now_ns
+            self._next_id += 1
+            out.append(Send(LINK, b'{"method":"ping","req_id":%d}' % self._next_id))
+        if self._metadata_due_ns is not None and now_ns >= self._metadata_due_ns:
+            self._metadata_due_ns = now_ns + ANSWER_TIMEOUT_NS
+            out.append(Notice("warning", "kraken: no instrument snapshot yet, asking again"))
+            out.append(self._request("subscribe", "instrument", "", b'{"channel":"instrument","snapshot":true}'))
+        for sub in self._subs.values():
+            if sub.due_ns is not None and now_ns >= sub.due_ns:
+                out += self._overdue(sub, now_ns)
+        return out
+
+    def _overdue(self, sub: Subscription, now_ns: int) -> list[Output]:
+        if sub.state is State.BACKOFF:
+            if not sub.acked:
+                return self._subscribe(sub, now_ns)
+            sub.move(State.WAIT_UNSUBSCRIBED, now_ns + ANSWER_TIMEOUT_NS)
+            return [self._request("unsubscribe", "book", sub.symbol, self._book_params(sub))]
+        if sub.state is State.WAIT_UNSUBSCRIBED:  # no answer: perhaps it never arrived; a subscribe decides
+            sub.acked = False
+            return self._subscribe(sub, now_ns)
+        waited_for = "ack" if sub.state is State.WAIT_ACK else "snapshot"
+        return self.resync(sub.index, f"no {waited_for} in {ANSWER_TIMEOUT_NS // SECOND} s", now_ns)
+
+    # --- subscriptions ---------------------------------------------------------------------------------------------
+
+    def resync(self, instrument: int, reason: str, now_ns: int) -> list[Output]:
+        sub = self._by_index[instrument]
+        if sub.state in (State.IDLE, State.BACKOFF, State.WAIT_UNSUBSCRIBED, State.REFUSED):
+            return []
+        delay_ns = sub.next_delay_ns(now_ns)
+        sub.move(State.BACKOFF, now_ns + delay_ns)
+        out: list[Output] = [
+            Notice("warning", f"kraken {sub.symbol}: {reason}; resubscribing in {delay_ns / SECOND:g} s")
+        ]
+        if not self._is_open:
+            return out
+        return out + (self._overdue(sub, now_ns) if delay_ns == 0 else [WakeAt(now_ns + delay_ns)])
+
+    def _subscribe(self, sub: Subscription, now_ns: int) -> list[Output]:
+        sub.move(State.WAIT_ACK, now_ns + ANSWER_TIMEOUT_NS)
+        return [self._request("subscribe", "book", sub.symbol, self._book_params(sub, snapshot=True))]
+
+    def _book_params(self, sub: Subscription, *, snapshot: bool = False) -> bytes:
+        tail = b',"snapshot":true}' if snapshot else b"}"
+        return b'{"channel":"book","symbol":[%s],"depth":%d%s' % (
+            msgspec.json.encode(sub.symbol),
+            self._depth,
+            tail,
+        )
+
+    def _request(self, method: str, channel: str, symbol: str, params: bytes) -> Send:
+        """One request per symbol, so that its answer's req_id says which symbol was meant even when it does not."""
+        self._next_id += 1
+        self._requests[self._next_id] = (channel, symbol)
+        return Send(LINK, b'{"method":"%s","params":%s,"req_id":%d}' % (method.encode(), params, self._next_id))
+
+    # --- frames ----------------------------------------------------------------------------------------------------
+
+    def receive(self, frame: bytes, now_ns: int) -> list[Output]:
+        before_ns = self._last_proof_ns
+        self._last_frame_ns = self._last_proof_ns = now_ns
+        if frame.startswith(_BOOK):
+            try:
+                return self._book(frame, now_ns)
+            except (msgspec.MsgspecError, WireError, ValueError) as error:
+                return self._unexplained(frame, str(error), now_ns)
+        if frame == _HEARTBEAT:
+            return []
+        try:
+            return self._channel(frame, now_ns)
+        except msgspec.ValidationError:
+            pass  # not one of the channels we read: an answer, perhaps
+        except (msgspec.MsgspecError, WireError, ValueError) as error:
+            return self._unexplained(frame, str(error), now_ns)
+        try:
+            answer = wire.decode_answer(frame)
+        except (msgspec.MsgspecError, ValueError) as error:
+            return self._unexplained(frame, str(error), now_ns)
+        if answer.method == "pong":
+            self._last_proof_ns = before_ns
+            return []
+        return self._answer(answer, now_ns)
+
+    def _book(self, frame: bytes, now_ns: int) -> list[Output]:
+        message = wire.decode_book(frame)
+        (data,) = message.data
+        sub = self._subs.get(data.symbol)
+        if sub is None or sub.grid is None:
+            return self._warn_once(f"kraken: book of {data.symbol}, which is not subscribed or has no metadata yet")
+        if message.type == "update" and sub.state is not State.LIVE:
+            return []
+        grid = sub.grid
+        bids = grid.levels(data.bids) if data.bids else []  # type: ignore[arg-type]
+        asks = grid.levels(data.asks) if data.asks else []  # type: ignore[arg-type]
+        if bids is None or asks is None:
+            (exact,) = wire.decode_exact_book(frame).data
+            bids = [grid.exact_level(level.price, level.qty) for level in exact.bids]
+            asks = [grid.exact_level(level.price, level.qty) for level in exact.asks]
+        if message.type == "update":
+            return [BookDelta(sub.index, bids, asks, data.checksum, data.timestamp)]
+        if not sub.acked:  # a recording without its ack: a snapshot never holds more levels than were asked for
+            held = max(len(bids), len(asks))
+            sub.depth = max(self._depth, next((depth for depth in DEPTHS if depth >= held), held))
+        sub.alive(now_ns)
+        return [BookSnapshot(sub.index, bids, asks, data.checksum, sub.depth, data.timestamp)]
+
+    def _channel(self, frame: bytes, now_ns: int) -> list[Output]:
+        message = wire.decode_channel(frame)
+        if isinstance(message, wire.Heartbeat):
+            return []
+        if isinstance(message, wire.StatusMessage):
+            return [VenueStatus("kraken", message.data[0].system)]
+        if isinstance(message, wire.TradeMessage):
+            is_snapshot = message.type == "snapshot"
+            return [
+                self._trade(sub, item, is_snapshot) for item in message.data if (sub := self._subs.get(item.symbol))
+            ]
+        return self._instruments(message, now_ns)
+
+    @staticmethod
+    def _trade(sub: Subscription, item: wire.TradeData, is_snapshot: bool) -> Trade:
+        return Trade(
+            sub.index,
+            scaled(item.price, PRICE_DECIMALS),
+            scaled(item.qty, SIZE_DECIMALS),
+            1 if item.side == "buy" else -1,
+            item.trade_id,
+            rfc3339_ns(item.timestamp),
+            is_snapshot,
+        )
+
+    def _instruments(self, message: wire.InstrumentMessage, now_ns: int) -> list[Output]:
+        out: list[Output] = []
+        listed = set()
+        for pair in message.data.pairs:
+            sub = self._subs.get(pair.symbol)
+            if sub is not None:
+                listed.add(pair.symbol)
+                out += self._define(sub, pair, now_ns)
+        if message.type == "snapshot":
+            self._metadata_due_ns = None
+            for symbol, sub in self._subs.items():
+                if symbol not in listed:
+                    out += self._refuse(sub, f"Kraken does not list {symbol}")
+        return out
+
+    def _define(self, sub: Subscription, pair: wire.Pair, now_ns: int) -> list[Output]:
+        try:
+            instrument = Instrument(
+                venue="kraken",
+                symbol=pair.symbol,
+                price_precision=pair.price_precision,
+                size_precision=pair.qty_precision,
+                tick_size_1e9=scaled(pair.price_increment, PRICE_DECIMALS),
+                lot_size_1e8=scaled(pair.qty_increment, SIZE_DECIMALS),
+                min_qty_1e8=scaled(pair.qty_min, SIZE_DECIMALS),
+                min_notional_1e9=scaled(pair.cost_min, PRICE_DECIMALS),
+                status=pair.status,
+            )
+        except (InstrumentError, WireError) as error:
+            return self._refuse(sub, str(error))
+        out: list[Output] = [InstrumentUpdate(sub.index, instrument)]
+        grid = FloatGrid(instrument.price_precision, instrument.size_precision)
+        changed = sub.grid is not None and (sub.grid.price_power, sub.grid.size_power) != (
+            grid.price_power,
+            grid.size_power,
+        )
+        sub.grid = grid
+        if self._is_open and sub.state is State.IDLE:
+            out += self._subscribe(sub, now_ns)
+            trade = b'{"channel":"trade","symbol":[%s],"snapshot":false}' % msgspec.json.encode(sub.symbol)
+            out.append(self._request("subscribe", "trade", sub.symbol, trade))
+        elif changed:
+            out.append(BookLost(sub.index, "precision changed"))
+            out += self.resync(sub.index, "precision changed", now_ns)
+        return out
+
+    def _refuse(self, sub: Subscription, why: str) -> list[Output]:
+        sub.move(State.REFUSED)
+        return [
+            BookLost(sub.index, f"refused: {why}"),
+            Notice("error", f"kraken {sub.symbol}: {why}; the other symbols go on"),
+        ]
+
+    # --- answers ---------------------------------------------------------------------------------------------------
+
+    def _answer(self, answer: wire.Answer, now_ns: int) -> list[Output]:
+        result = answer.result if answer.result is not msgspec.UNSET else wire.AckResult()
+        channel, symbol = self._requests.pop(answer.req_id, ("", "")) if answer.req_id is not None else ("", "")
+        channel, symbol = result.channel or channel, result.symbol or answer.symbol or symbol
+        sub = self._subs.get(symbol)
+        if answer.error or answer.success is False:
+            return self._refused(answer, channel, sub, now_ns)
+        if channel != "book" or sub is None:
+            return []
+        handler: Callable[[Subscription, wire.AckResult, int], list[Output]] | None = {
+            "subscribe": self._acked,
+            "unsubscribe": self._unsubscribed,
+        }.get(answer.method)
+        return handler(sub, result, now_ns) if handler else []
+
+    def _acked(self, sub: Subscription, result: wire.AckResult, now_ns: int) -> list[Output]:
+        sub.acked = True
+        sub.depth = result.depth or self._depth
+        if sub.state is not State.LIVE:
+            sub.move(State.WAIT_SNAPSHOT, now_ns + ANSWER_TIMEOUT_NS)
+        return []
+
+    def _unsubscribed(self, sub: Subscription, result: wire.AckResult, now_ns: int) -> list[Output]:
+        del result
+        sub.acked = False
+        if sub.state is State.WAIT_UNSUBSCRIBED:
+            return self._subscribe(sub, now_ns)
+        if sub.state is State.LIVE:
+            sub.move(State.IDLE)
+        return [BookLost(sub.index, "unsubscribed")]
+
+    def _refused(self, answer: wire.Answer, channel: str, sub: Subscription | None, now_ns: int) -> list[Output]:
+        what = f"kraken refused {answer.method} {channel} {sub.symbol if sub else ''}".rstrip()
+        if channel != "book" or sub is None:
+            return [Notice("error", f"{what}: {answer.error}")]
+        if answer.method == "unsubscribe":  # it was not subscribed: what we wanted
+            return self._unsubscribed(sub, wire.AckResult(), now_ns)
+        if answer.error.startswith(_NEVER_RETRIED):
+            return self._refuse(sub, answer.error)
+        if answer.error == "Already subscribed":
+            sub.acked = True
+        return [Notice("error", f"{what}: {answer.error}"), *self.resync(sub.index, answer.error, now_ns)]
+
+    # --- the unexplained -------------------------------------------------------------------------------------------
+
+    def _unexplained(self, frame: bytes, why: str, now_ns: int) -> list[Output]:
+        """Whom a frame concerns that we cannot read: one symbol if it says so, every book on the link if not."""
+        try:
+            stray = wire.decode_stray(frame)
+        except (msgspec.MsgspecError, ValueError):
+            concerned = list(self._subs.values())
+        else:
+            if stray.error_capital or stray.error:
+                return [Notice("error", f"kraken says: {stray.error_capital or stray.error}")]
+            if stray.channel in _OTHER_CHANNELS:
+                return self._warn_once(f"kraken: data of channel {stray.channel}, which is not read here")
+            try:
+                symbols = {item.symbol for item in wire.decode_stray_items(stray.data)}
+            except (msgspec.MsgspecError, ValueError):
+                symbols = set()
+            named = [sub for symbol, sub in self._subs.items() if symbol in symbols]
+            concerned = named or list(self._subs.values())
+        out: list[Output] = [Notice("error", f"kraken: unexplained frame {frame[:120]!r}: {why}")]
+        for sub in concerned:
+            out.append(BookLost(sub.index, "unexplained frame"))
+            out += self.resync(sub.index, "unexplained frame", now_ns)
+        return out
+
+    def _warn_once(self, text: str) -> list[Output]:
+        if text in self._warned:
+            return []
+        self._warned.add(text)
+        return [Notice("warning", text)]

@@ -1,0 +1,1 @@
+"""What happened to it? Orders, positions, money. Pure. Imports connectors, never risk or runtime."""

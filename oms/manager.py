@@ -1,0 +1,142 @@
+"""The OMS: every order from its approval to its end, and the positions that follow from their executions.
+
+Keyed by client order id; a venue id is learnt from reports. Executions are deduplicated by `exec_id`. Nothing here
+sends: it is told what was sent and what came back, and answers with what that means.
+"""
+
+from typing import Final
+
+import msgspec
+
+from connectors.events import ExecReport, ExecType
+from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder
+from oms.position import Position
+from oms.state import RESTORED, TERMINAL, TRANSITIONS, OrderState
+
+FINISHED_KEPT: Final = 4096  # finished orders kept for reports that come late
+
+
+class Order:
+    """One order's facts. Quantities ×1e8 ≥ 0; `qty_1e8` is the total, what is filled included."""
+
+    __slots__ = ("algo", "client_order_id", "exec_ids", "filled_1e8", "instrument", "order_id", "order_type", "px_1e9",
+                 "qty_1e8", "side", "slot", "state", "venue_order_id")  # fmt: skip
+
+    def __init__(self, order: NewOrder) -> None:
+        self.client_order_id = order.client_order_id
+        self.algo = order.algo
+        self.instrument = order.instrument
+        self.order_id = order.order_id
+        self.side = order.side
+        self.px_1e9 = order.px_1e9
+        self.qty_1e8 = order.qty_1e8
+        self.order_type = order.order_type
+        self.filled_1e8 = 0
+        self.state = OrderState.PENDING_NEW
+        self.venue_order_id = ""
+        self.exec_ids: set[str] | None = None
+        self.slot = -1  # its place in the guest's table; kept by runtime
+
+    @property
+    def leaves_1e8(self) -> int:
+        return 0 if self.state in TERMINAL else max(self.qty_1e8 - self.filled_1e8, 0)
+
+    @property
+    def is_finished(self) -> bool:
+        return self.state in TERMINAL
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What a report did. `fill`: it was a new execution. `anomaly`: why it fits no transition, else empty."""
+
+    order: Order
+    fill: bool
+    anomaly: str
+
+
+class Oms:
+    """All orders and positions. `positions[algo, instrument]` exists once an order was sent."""
+
+    __slots__ = ("anomalies", "finished", "fills", "orders", "positions")
+
+    def __init__(self) -> None:
+        self.orders: dict[str, Order] = {}
+        self.finished: dict[str, Order] = {}
+        self.positions: dict[tuple[int, int], Position] = {}
+        self.fills = 0
+        self.anomalies = 0
+
+    def position(self, algo: int, instrument: int) -> Position:
+        found = self.positions.get((algo, instrument))
+        if found is None:
+            found = self.positions[algo, instrument] = Position()
+        return found
+
+    def submit(self, approved: Approved[NewOrder]) -> Order:
+        """Takes an approved order on: PENDING_NEW until the venue speaks."""
+        order = Order(approved.order)
+        self.orders[order.client_order_id] = order
+        return order
+
+    def cancel(self, approved: Approved[CancelOrder]) -> Order | None:
+        """A cancel is on its way."""
+        order = self.orders.get(approved.order.client_order_id)
+        if order is not None and order.state in (OrderState.NEW, OrderState.PARTIALLY_FILLED):
+            order.state = OrderState.PENDING_CANCEL
+        return order
+
+    def amend(self, approved: Approved[AmendOrder]) -> Order | None:
+        """An amend is on its way: nothing changes until the venue says so."""
+        return self.orders.get(approved.order.client_order_id)
+
+    def apply(self, report: ExecReport) -> Applied | None:
+        """Folds one report; None when it is about an order we never sent."""
+        order = self.orders.get(report.client_order_id) or self.finished.get(report.client_order_id)
+        if order is None:
+            self.anomalies += 1
+            return None
+        if report.venue_order_id:
+            order.venue_order_id = report.venue_order_id
+        is_fill = False
+        if report.exec_type is ExecType.TRADE:
+            if order.exec_ids is None:
+                order.exec_ids = set()
+            if report.exec_id in order.exec_ids:
+                return Applied(order, fill=False, anomaly="")
+            order.exec_ids.add(report.exec_id)
+            is_fill = True
+            self.fills += 1
+            order.filled_1e8 += report.last_qty_1e8
+            self.position(order.algo, order.instrument).fill(
+                order.side, report.last_qty_1e8, report.last_px_1e9, report.fee_1e9
+            )
+        return Applied(order, is_fill, self._move(order, report, is_fill=is_fill))
+
+    def _move(self, order: Order, report: ExecReport, *, is_fill: bool) -> str:
+        """Looks the report up in the table; returns the anomaly, or an empty string."""
+        state = order.state
+        if state in TERMINAL or (state, report.exec_type) not in TRANSITIONS:
+            self.anomalies += 1
+            return f"{report.exec_type} in state {state}"
+        anomaly = ""
+        target = TRANSITIONS[state, report.exec_type]
+        if target is RESTORED:
+            target = OrderState.PARTIALLY_FILLED if order.filled_1e8 else OrderState.NEW
+        if report.exec_type is ExecType.REPLACED:
+            order.px_1e9, order.qty_1e8 = report.px_1e9, report.qty_1e8
+        if is_fill and order.filled_1e8 >= order.qty_1e8:
+            target = OrderState.FILLED
+            if order.filled_1e8 > order.qty_1e8:
+                self.anomalies += 1
+                anomaly = f"filled {order.filled_1e8} of {order.qty_1e8} (1e-8)"
+        order.state = target
+        if target in TERMINAL:
+            self.finished[order.client_order_id] = self.orders.pop(order.client_order_id)
+            if len(self.finished) > FINISHED_KEPT:
+                del self.finished[next(iter(self.finished))]
+        return anomaly
+
+    def new_session(self) -> None:
+        """00:00 UTC: every session PnL restarts."""
+        for position in self.positions.values():
+            position.new_session()

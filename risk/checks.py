@@ -1,0 +1,259 @@
+"""The checks: one function, one reason. Each looks at a `Case` and returns a Denied or None; integers only.
+
+Order (HOUSE §8): state → well-formed → venue and instrument known → data → rate → collar → notional → position →
+daily loss. An order that can only reduce the position (`case.reduces`) skips minimum, notional, position and loss.
+A check that raises is a denial (`gate.py`): nothing here catches.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from enum import StrEnum
+
+from connectors.book import L2Book
+from connectors.instrument import Instrument
+from connectors.orders import OrderType
+from connectors.units import SIZE_ONE
+from risk.denial import Denied, DenyReason, bounded
+from risk.exposure import Exposure
+from risk.limits import Limits
+
+SECOND_NS = 10**9
+QTY_MAX_1E8 = 2**62  # a quantity above this is a guest's mistake, and products stay far from overflow anywhere
+
+
+class TradingState(StrEnum):
+    """What is let through: everything, only what reduces, nothing new."""
+
+    ACTIVE = "ACTIVE"
+    REDUCING = "REDUCING"
+    HALTED = "HALTED"
+
+
+class Window:
+    """Messages in a strict rolling second: the n-th before last must be at least a second old."""
+
+    __slots__ = ("limit", "times")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.times: deque[int] = deque(maxlen=max(limit, 1))
+
+    def full(self, now_ns: int) -> bool:
+        return self.limit <= 0 or (len(self.times) == self.limit and now_ns - self.times[0] < SECOND_NS)
+
+    def add(self, now_ns: int) -> None:
+        self.times.append(now_ns)
+
+
+class Link:
+    """One venue link as the gate sees it. `last_ns`: when it last spoke, −1 while it is down; `system`: the venue's word."""
+
+    __slots__ = ("last_ns", "system")
+
+    def __init__(self) -> None:
+        self.last_ns = -1
+        self.system = "online"
+
+
+class Market:
+    """What the gate may judge by, of one instrument."""
+
+    __slots__ = ("book", "instrument", "link")
+
+    def __init__(self, instrument: Instrument | None, book: L2Book, link: Link) -> None:
+        self.instrument = instrument
+        self.book = book
+        self.link = link
+
+
+class Case:
+    """One action under judgement. `more_1e8`: quantity it adds to what is already counted as open."""
+
+    __slots__ = ("exposure", "instrument", "is_amend", "latched", "limits", "loss_1e17", "market", "more_1e8", "now_ns",
+                 "open_count", "order_type", "px_1e9", "qty_1e8", "reach_1e9", "reduces", "side", "state",
+                 "window")  # fmt: skip
+
+    market: Market
+    instrument: Instrument
+    exposure: Exposure
+    limits: Limits
+    state: TradingState
+    window: Window
+    now_ns: int
+    side: int
+    px_1e9: int
+    qty_1e8: int
+    order_type: int
+    more_1e8: int
+    reach_1e9: int  # the worst price it may trade at: its own, or for a market order the depth it needs
+    reduces: bool
+    is_amend: bool
+    open_count: int
+    latched: bool
+
+
+def check_state(case: Case) -> Denied | None:
+    if case.state is TradingState.HALTED:
+        return Denied(DenyReason.KILL_SWITCH, 0, 1, "state: HALTED")
+    return None
+
+
+def check_reduce_only(case: Case) -> Denied | None:
+    if case.state is TradingState.REDUCING and not case.reduces:
+        return Denied(DenyReason.REDUCE_ONLY, 0, case.qty_1e8, "state: REDUCING (1e-8)")
+    return None
+
+
+def check_well_formed(case: Case) -> Denied | None:
+    if case.side not in (1, -1):
+        return Denied(DenyReason.INVALID_ORDER, 1, case.side, "side is +1 or -1")
+    if not 0 <= case.order_type <= OrderType.POST_ONLY:
+        return Denied(DenyReason.INVALID_ORDER, OrderType.POST_ONLY, case.order_type, "order_type is 0 … 4")
+    if not 0 < case.qty_1e8 <= QTY_MAX_1E8:
+        return Denied(DenyReason.INVALID_ORDER, QTY_MAX_1E8, case.qty_1e8, "quantity is positive (1e-8)")
+    if case.px_1e9 <= 0 and case.order_type != OrderType.MARKET:
+        return Denied(DenyReason.INVALID_ORDER, 1, case.px_1e9, "a price is positive (1e-9)")
+    return None
+
+
+def check_grid(case: Case) -> Denied | None:
+    instrument = case.instrument
+    if case.qty_1e8 % instrument.lot_size_1e8:
+        return Denied(
+            DenyReason.OFF_GRID, instrument.lot_size_1e8, case.qty_1e8, "quantity is a multiple of the lot (1e-8)"
+        )
+    if case.px_1e9 % instrument.tick_size_1e9 and case.order_type != OrderType.MARKET:
+        return Denied(
+            DenyReason.OFF_GRID, instrument.tick_size_1e9, case.px_1e9, "price is a multiple of the tick (1e-9)"
+        )
+    return None
+
+
+def check_open_orders(case: Case) -> Denied | None:
+    if case.open_count >= case.limits.max_open_orders and not case.is_amend:
+        return Denied(DenyReason.OPEN_ORDERS, case.limits.max_open_orders, case.open_count, "open orders of one algo")
+    return None
+
+
+def check_venue_ready(case: Case) -> Denied | None:
+    for word in (case.market.link.system, case.instrument.status):
+        if word == "online":
+            continue
+        if word == "post_only" and case.order_type == OrderType.POST_ONLY:
+            continue
+        if word == "limit_only" and case.order_type != OrderType.MARKET:
+            continue
+        if word == "reduce_only" and case.reduces:
+            continue
+        return Denied(DenyReason.VENUE_NOT_READY, 0, 1, f"venue or instrument is {word}")
+    return None
+
+
+def check_market_data(case: Case) -> Denied | None:
+    market = case.market
+    last_ns = market.link.last_ns
+    if last_ns < 0:
+        return Denied(DenyReason.STALE_MARKET_DATA, case.limits.max_book_age_ns, -1, "link is down (ns)")
+    age_ns = case.now_ns - last_ns
+    if age_ns > case.limits.max_book_age_ns:
+        return Denied(
+            DenyReason.STALE_MARKET_DATA, case.limits.max_book_age_ns, age_ns, "age of the link's last frame (ns)"
+        )
+    book = market.book
+    if not book.valid:
+        return Denied(DenyReason.STALE_MARKET_DATA, 0, 0, f"book is invalid: {book.reason}")
+    if not book.best_bid_1e9 or not book.best_ask_1e9:
+        return Denied(DenyReason.STALE_MARKET_DATA, 0, 0, "book has an empty side")
+    return None
+
+
+def check_minimum(case: Case) -> Denied | None:
+    instrument = case.instrument
+    if case.reduces:
+        return None
+    if case.qty_1e8 < instrument.min_qty_1e8:
+        return Denied(DenyReason.BELOW_MINIMUM, instrument.min_qty_1e8, case.qty_1e8, "venue's least quantity (1e-8)")
+    if case.qty_1e8 * case.reach_1e9 < instrument.min_notional_1e9 * SIZE_ONE:
+        notional_1e9 = bounded(case.qty_1e8 * case.reach_1e9 // SIZE_ONE)
+        return Denied(
+            DenyReason.BELOW_MINIMUM, instrument.min_notional_1e9, notional_1e9, "venue's least notional (1e-9)"
+        )
+    return None
+
+
+def check_rate(case: Case) -> Denied | None:
+    window = case.window
+    if window.full(case.now_ns):
+        return Denied(DenyReason.RATE_LIMIT, window.limit, len(window.times) + 1, "messages in a rolling second")
+    return None
+
+
+def check_collar(case: Case) -> Denied | None:
+    book = case.market.book
+    mid_sum = book.best_bid_1e9 + book.best_ask_1e9
+    off = abs(2 * case.reach_1e9 - mid_sum) * 10_000
+    if off > case.limits.price_collar_bps * mid_sum:
+        return Denied(
+            DenyReason.PRICE_COLLAR,
+            case.limits.price_collar_bps,
+            bounded(-(-off // mid_sum)),
+            "distance from the mid (bps)",
+        )
+    return None
+
+
+def check_notional(case: Case) -> Denied | None:
+    """A limit order is valued at the better of its price and the touch it would trade at: never below its cost."""
+    if case.reduces:
+        return None
+    book = case.market.book
+    touch = book.best_ask_1e9 if case.side > 0 else book.best_bid_1e9
+    value = case.qty_1e8 * max(case.reach_1e9, touch)
+    if value > case.limits.max_order_notional_1e9 * SIZE_ONE:
+        notional_1e9 = bounded(-(-value // SIZE_ONE))
+        return Denied(
+            DenyReason.MAX_ORDER_NOTIONAL, case.limits.max_order_notional_1e9, notional_1e9, "order notional (1e-9)"
+        )
+    return None
+
+
+def check_position(case: Case) -> Denied | None:
+    if case.reduces:
+        return None
+    worst = case.exposure.worst_1e8(case.side, case.more_1e8)
+    if worst > case.limits.max_position_1e8:
+        return Denied(
+            DenyReason.MAX_POSITION,
+            case.limits.max_position_1e8,
+            bounded(worst),
+            "position with open orders filled (1e-8)",
+        )
+    return None
+
+
+def check_daily_loss(case: Case) -> Denied | None:
+    if case.latched and not case.reduces:
+        loss_1e9 = bounded(-case.exposure.session_1e17() // SIZE_ONE)
+        return Denied(
+            DenyReason.DAILY_LOSS, case.limits.max_daily_loss_1e9, loss_1e9, "loss since 00:00 UTC, latched (1e-9)"
+        )
+    return None
+
+
+Check = Callable[[Case], Denied | None]
+
+CHECKS: tuple[Check, ...] = (
+    check_state,
+    check_well_formed,
+    check_reduce_only,
+    check_grid,
+    check_open_orders,
+    check_venue_ready,
+    check_market_data,
+    check_minimum,
+    check_rate,
+    check_collar,
+    check_notional,
+    check_position,
+    check_daily_loss,
+)

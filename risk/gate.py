@@ -1,0 +1,232 @@
+"""The gate: the one place where an action becomes `Approved`, and the only one that may build it.
+
+Inputs are the guest's raw numbers; outputs are an `Approved` order or a `Denied` with its reason. What cannot be
+judged (an instrument without metadata, an input that raises) is denied with RISK_STATE_UNKNOWN.
+
+State folded here and nowhere else: exposures (`exposure.py`), rate windows, the trading state, the daily-loss latch.
+A daily loss latches when the PnL since 00:00 UTC of all instruments with the same quote currency falls below the
+limit; it stays latched over midnight until a person re-arms it.
+"""
+
+from connectors.events import ExecReport
+from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder, OrderType
+from connectors.units import SIZE_ONE
+from risk.checks import CHECKS, Case, Market, TradingState, Window
+from risk.denial import Denied, DenyReason
+from risk.exposure import Account, LiveOrder
+from risk.limits import Limits
+
+DAY_NS = 86_400 * 10**9
+
+
+class Deployment:
+    """What one algo may touch: its venue's id and its instruments, by symbol index."""
+
+    __slots__ = ("instruments", "venue_id")
+
+    def __init__(self, venue_id: int, instruments: tuple[int, ...]) -> None:
+        self.venue_id = venue_id
+        self.instruments = instruments
+
+
+class Gate:
+    """Checks of one account. `markets[i]` is what is known of instrument i; the engine keeps it current."""
+
+    def __init__(self, limits: Limits, markets: list[Market], deployments: list[Deployment]) -> None:
+        self.limits = limits
+        self.markets = markets
+        self.deployments = deployments
+        self.account = Account(len(markets))
+        self.state = TradingState.ACTIVE
+        self.latched: set[str] = set()  # quote currencies whose daily loss was passed
+        self.approvals = 0
+        self._orders = Window(limits.max_order_rate)
+        self._cancels = Window(limits.max_order_rate)
+        self._day_end_ns = 0
+        self._case = Case()
+        self._case.limits = limits
+
+    # --- new orders and amends -------------------------------------------------------------------------------------
+
+    def check_new(
+        self, algo: int, client_order_id: str, order_id: int, side: int, px_1e9: int, qty_1e8: int, order_type: int,
+        venue_id: int, pool_idx: int, symbol_idx: int, now_ns: int,
+    ) -> Approved[NewOrder] | Denied:  # fmt: skip
+        """Judges a new order of `algo`; quantities and prices at the guest's scales, as it gave them."""
+        deployment = self.deployments[algo]
+        denied = self._check_target(deployment, venue_id, pool_idx, symbol_idx)
+        if denied is None and (algo, order_id) in self.account.open_ids:
+            denied = Denied(DenyReason.DUPLICATE_ORDER_ID, 0, order_id, "order id is still open")
+        if denied is not None:
+            # halted comes first whatever else is wrong
+            return (
+                denied
+                if self.state is not TradingState.HALTED
+                else Denied(DenyReason.KILL_SWITCH, 0, 1, "state: HALTED")
+            )
+        instrument = deployment.instruments[symbol_idx]
+        denied = self._run(algo, instrument, side, px_1e9, qty_1e8, order_type, qty_1e8, None, now_ns)
+        if denied is not None:
+            return denied
+        order = NewOrder(client_order_id, algo, instrument, order_id, side, px_1e9, qty_1e8, order_type)
+        self.account.approved_new(order)
+        self._orders.times.append(now_ns)
+        self.approvals += 1
+        return Approved(order, self.approvals, now_ns, len(CHECKS))
+
+    def check_kind(self, kind: int) -> Denied:
+        """Refuses what is neither a new order, a cancel nor an amend."""
+        if self.state is TradingState.HALTED:
+            return Denied(DenyReason.KILL_SWITCH, 0, 1, "state: HALTED")
+        return Denied(DenyReason.NOT_SUPPORTED, 2, kind, "action kind: 0 new, 1 cancel, 2 amend")
+
+    def check_amend(
+        self, algo: int, action_id: str, order_id: int, px_1e9: int, qty_1e8: int, now_ns: int
+    ) -> Approved[AmendOrder] | Denied:
+        """Judges a change of price and total quantity of an open order, which keeps counting in full until answered."""
+        live = self.find(algo, order_id)
+        if live is None:
+            return Denied(DenyReason.UNKNOWN_ORDER, 0, order_id, "no open order with this id")
+        more = qty_1e8 - live.filled_1e8 - live.leaves_1e8
+        denied = self._run(algo, live.instrument, live.side, px_1e9, qty_1e8, OrderType.LIMIT, more, live, now_ns)
+        if denied is not None:
+            return denied
+        order = AmendOrder(live.client_order_id, algo, live.instrument, order_id, live.side, px_1e9, qty_1e8, action_id)
+        self.account.approved_amend(order)
+        self._orders.add(now_ns)
+        self.approvals += 1
+        return Approved(order, self.approvals, now_ns, len(CHECKS))
+
+    def _run(
+        self, algo: int, index: int, side: int, px_1e9: int, qty_1e8: int, order_type: int, more_1e8: int,
+        amended: LiveOrder | None, now_ns: int,
+    ) -> Denied | None:  # fmt: skip
+        market = self.markets[index]
+        instrument = market.instrument
+        if instrument is None:
+            return Denied(DenyReason.RISK_STATE_UNKNOWN, 0, 0, "instrument metadata is missing")
+        case = self._case
+        case.market, case.instrument, case.now_ns, case.state = market, instrument, now_ns, self.state
+        case.exposure = exposure = self.account.exposures[index]
+        case.side, case.px_1e9, case.qty_1e8, case.order_type, case.more_1e8 = (
+            side,
+            px_1e9,
+            qty_1e8,
+            order_type,
+            more_1e8,
+        )
+        case.window = self._orders
+        case.is_amend = amended is not None
+        check = None
+        try:
+            case.open_count = self.account.open_counts.get(algo, 0)
+            case.latched = bool(self.latched) and instrument.quote in self.latched
+            case.reduces = (
+                side in (1, -1) and exposure.position_1e8 * side < 0 and exposure.only_reduces(side, max(more_1e8, 0))
+            )
+            case.reach_1e9 = market.book.reach_1e9(side, qty_1e8) if order_type == OrderType.MARKET else px_1e9
+            for check in CHECKS:
+                denied = check(case)
+                if denied is not None:
+                    return denied
+        except Exception as error:  # noqa: BLE001 - whatever an input does, the answer is no
+            name = check.__name__ if check is not None else "inputs"
+            return Denied(DenyReason.RISK_STATE_UNKNOWN, 0, 0, f"{name} raised {type(error).__name__}: {error}")
+        return None
+
+    def _check_target(self, deployment: Deployment, venue_id: int, pool_idx: int, symbol_idx: int) -> Denied | None:
+        if pool_idx:
+            return Denied(DenyReason.NOT_SUPPORTED, 0, pool_idx, "orders at pools")
+        if venue_id not in (0, deployment.venue_id):
+            return Denied(DenyReason.BAD_VENUE, deployment.venue_id, venue_id, "venue id of this instance")
+        if symbol_idx >= len(deployment.instruments):
+            return Denied(
+                DenyReason.INSTRUMENT_NOT_ALLOWED, len(deployment.instruments) - 1, symbol_idx, "symbol index"
+            )
+        return None
+
+    # --- cancels ---------------------------------------------------------------------------------------------------
+
+    def find(self, algo: int, order_id: int) -> LiveOrder | None:
+        """The open order an algo calls `order_id`."""
+        client_order_id = self.account.open_ids.get((algo, order_id))
+        return self.account.live[client_order_id] if client_order_id is not None else None
+
+    def check_cancel(self, algo: int, action_id: str, order_id: int, now_ns: int) -> Approved[CancelOrder] | Denied:
+        """Cancels pass everything but rate, and draw from a budget of their own."""
+        live = self.find(algo, order_id)
+        if live is None:
+            return Denied(DenyReason.UNKNOWN_ORDER, 0, order_id, "no open order with this id")
+        if self._cancels.full(now_ns):
+            return Denied(
+                DenyReason.RATE_LIMIT, self._cancels.limit, self._cancels.limit + 1, "cancels in a rolling second"
+            )
+        self._cancels.add(now_ns)
+        return self._approve_cancel(live, action_id, now_ns)
+
+    def must_cancel(self, live: LiveOrder, action_id: str, now_ns: int) -> Approved[CancelOrder]:
+        """A cancel of ours (kill switch, loss latch, a disabled guest): never refused, not even for its rate."""
+        self._cancels.add(now_ns)
+        return self._approve_cancel(live, action_id, now_ns)
+
+    def _approve_cancel(self, live: LiveOrder, action_id: str, now_ns: int) -> Approved[CancelOrder]:
+        self.approvals += 1
+        order = CancelOrder(live.client_order_id, live.algo, live.instrument, live.order_id, action_id)
+        return Approved(order, self.approvals, now_ns, 1)
+
+    # --- what happened ---------------------------------------------------------------------------------------------
+
+    def fold(self, report: ExecReport) -> bool:
+        """Applies an execution report; True when it latched the daily loss."""
+        live = self.account.fold(report)
+        return live is not None and report.last_qty_1e8 > 0 and self._latch(live.instrument)
+
+    def mark(self, index: int, mid_sum_1e9: int) -> bool:
+        """A valid book's bid + ask; True when the move latched the daily loss."""
+        exposure = self.account.exposures[index]
+        exposure.mid_sum_1e9 = mid_sum_1e9
+        return exposure.position_1e8 != 0 and self._latch(index)
+
+    def _latch(self, index: int) -> bool:
+        instrument = self.markets[index].instrument
+        quote = instrument.quote if instrument else ""
+        if quote in self.latched:
+            return False
+        total = sum(
+            exposure.session_1e17()
+            for exposure, market in zip(self.account.exposures, self.markets, strict=True)
+            if market.instrument is not None and market.instrument.quote == quote
+        )
+        if -total <= self.limits.max_daily_loss_1e9 * SIZE_ONE:
+            return False
+        self.latched.add(quote)
+        return True
+
+    def roll(self, now_ns: int) -> bool:
+        """Starts a new day's PnL at the first input after 00:00 UTC; True when it did. The latch stays."""
+        if now_ns < self._day_end_ns:
+            return False
+        is_first = self._day_end_ns == 0
+        self._day_end_ns = (now_ns // DAY_NS + 1) * DAY_NS
+        if is_first:
+            return False
+        for exposure in self.account.exposures:
+            exposure.day_start_1e17 = exposure.total_1e17()
+        return True
+
+    # --- a person's hand -------------------------------------------------------------------------------------------
+
+    def halt(self) -> None:
+        """The kill switch: nothing new leaves until `arm`."""
+        self.state = TradingState.HALTED
+
+    def reduce(self) -> None:
+        self.state = TradingState.REDUCING
+
+    def arm(self) -> None:
+        """A person re-arms: trading state and loss latch; the day's PnL starts anew where a latch was taken off."""
+        self.state = TradingState.ACTIVE
+        for exposure, market in zip(self.account.exposures, self.markets, strict=True):
+            if market.instrument is not None and market.instrument.quote in self.latched:
+                exposure.day_start_1e17 = exposure.total_1e17()
+        self.latched.clear()

@@ -1,0 +1,75 @@
+"""What the engine is fed, one at a time, and what a tape is a list of; and what it answers besides a venue's outputs."""
+
+import msgspec
+
+from connectors.events import ExecReport, Notice
+from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder
+from connectors.session import Reconnect, Send, WakeAt
+from risk.denial import Denied
+
+
+class Frame(msgspec.Struct, frozen=True, gc=False):
+    """One frame of a venue's link, byte for byte."""
+
+    venue: str
+    link: str
+    raw: bytes
+
+
+class LinkUp(msgspec.Struct, frozen=True):
+    venue: str
+    link: str
+
+
+class LinkDown(msgspec.Struct, frozen=True):
+    venue: str
+    link: str
+    reason: str = ""
+
+
+class Timer(msgspec.Struct, frozen=True):
+    """Time passed; every session ticks."""
+
+
+class Command(msgspec.Struct, frozen=True):
+    """A person's word: `kill`, `reduce`, `arm`, `stop`. `who` is for the record."""
+
+    name: str
+    who: str = ""
+
+
+Input = Frame | LinkUp | LinkDown | Timer | Command
+
+
+class VenueOutput(msgspec.Struct, frozen=True):
+    """An output of a venue's session, with the venue it is for."""
+
+    venue: str
+    output: Send | Reconnect
+
+
+Output = VenueOutput | WakeAt | Notice
+
+
+Verdict = Approved[NewOrder] | Approved[CancelOrder] | Approved[AmendOrder] | Denied
+
+
+class ActionRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One action of a guest (or, `action` all zero but the order id, one of ours on its behalf) and its verdict."""
+
+    n: int
+    algo: int
+    action: tuple[int, int, int, int, int, int, int, int, int, int]
+    verdict: Verdict
+
+
+class GuestLine(msgspec.Struct, frozen=True, array_like=True):
+    """One line a guest logged."""
+
+    algo: int
+    level: int
+    text: bytes
+
+
+# What counts as an output: the session's hash is taken over these, in order (`runtime/digest.py`).
+Trace = list[ActionRecord | ExecReport | GuestLine | bytes]
