@@ -55,16 +55,16 @@ class AmendOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
     action_id: str
 
 
-T = TypeVar("T", NewOrder, CancelOrder, AmendOrder, covariant=True)
+T_co = TypeVar("T_co", NewOrder, CancelOrder, AmendOrder, covariant=True)
 
 
-class Approved(msgspec.Struct, Generic[T], frozen=True, array_like=True, gc=False):
+class Approved(msgspec.Struct, Generic[T_co], frozen=True, array_like=True, gc=False):
     """Proof, in the type, that the gate let this pass. Built in `risk/gate.py` only (tests/test_house.py).
 
     `approval` rises by one with each approval of a session; `checks` is how many checks ran.
     """
 
-    order: T
+    order: T_co
     approval: int
     now_ns: int
     checks: int

@@ -50,7 +50,7 @@ def scaled(number: str | Decimal | int, decimals: int) -> int:
         msg = f"not a finite number of reasonable length: {number!s:.80}"
         raise NumberError(msg)
     units = int("".join(map(str, digits)))
-    shift = exponent + decimals
+    shift = int(exponent) + decimals
     if shift >= 0:
         units *= 10**shift
     else:

@@ -57,7 +57,7 @@ class Applied(msgspec.Struct, frozen=True):
 class Oms:
     """All orders and positions. `positions[algo, instrument]` exists once an order was sent."""
 
-    __slots__ = ("anomalies", "finished", "fills", "orders", "positions")
+    __slots__ = ("anomalies", "fills", "finished", "orders", "positions")
 
     def __init__(self) -> None:
         self.orders: dict[str, Order] = {}

@@ -46,7 +46,7 @@ class Window:
 
 
 class Link:
-    """One venue link as the gate sees it. `last_ns`: when it last spoke, −1 while it is down; `system`: the venue's word."""
+    """One venue link as the gate sees it. `last_ns`: when it last spoke, −1 while down; `system`: the venue's word."""
 
     __slots__ = ("last_ns", "system")
 

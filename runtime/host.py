@@ -12,9 +12,9 @@ from collections.abc import Callable
 from struct import unpack_from
 from typing import Final
 
-from wasmtime import FuncType, Linker, Memory, Module, Store, ValType, WasmtimeError
 from wasmtime import Engine as WasmEngine
 from wasmtime import Func as WasmFunc
+from wasmtime import FuncType, Linker, Memory, Module, Store, ValType, WasmtimeError
 
 from connectors.errors import GuestFault, ModuleError
 from runtime import abi
@@ -89,7 +89,7 @@ class AlgoHost:
                 memories.append(export)
         if not memories:
             raise self._refused("exports no memory", "export it as `memory`, as the crate's guests do")
-        for name, wanted in abi.CORE_EXPORTS.items():
+        for name in abi.CORE_EXPORTS:
             if name not in found:
                 raise self._refused(f"does not export {name}", "build it with the crate's export_algo! macro")
         for name, wanted in (abi.CORE_EXPORTS | abi.OPTIONAL_EXPORTS).items():

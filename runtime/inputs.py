@@ -1,4 +1,4 @@
-"""What the engine is fed, one at a time, and what a tape is a list of; and what it answers besides a venue's outputs."""
+"""What the engine is fed, one at a time, which is what a tape is a list of; and what it answers."""
 
 import msgspec
 

@@ -9,7 +9,7 @@ counted number of instructions, the same on every machine.
 """
 
 import ctypes
-from ctypes import PYFUNCTYPE, POINTER, c_size_t, c_uint64, c_void_p
+from ctypes import POINTER, PYFUNCTYPE, c_size_t, c_uint64, c_void_p
 from typing import Final
 
 from wasmtime import Config, Engine, Func, Linker, Store, Trap, TrapCode, WasmtimeError

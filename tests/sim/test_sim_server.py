@@ -11,7 +11,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from runtime.sim.kraken import NS, SimFaults
+from runtime.sim.kraken import SimFaults
+from runtime.sim.market import NS
 from runtime.sim.server import KrakenSimServer
 
 LIMIT_S = 20

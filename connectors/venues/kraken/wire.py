@@ -68,7 +68,7 @@ class TradeMessage(msgspec.Struct, tag_field="channel", tag="trade"):
     data: list[TradeData]
 
 
-# --- instrument: https://docs.kraken.com/api/docs/websocket-v2/instrument   (data is an object, numbers may be `1e-08`)
+# --- instrument: https://docs.kraken.com/api/docs/websocket-v2/instrument  (data is an object; numbers like `1e-08`)
 # {"channel":"instrument","type":"snapshot","data":{"assets":[…],"pairs":[{"symbol":"BTC/USD","base":"BTC","quote":"USD",
 #  "status":"online","qty_precision":8,"qty_increment":1e-08,"qty_min":5e-05,"price_precision":1,"price_increment":0.1,
 #  "cost_precision":5,"cost_min":0.5, …}]}}
@@ -94,7 +94,7 @@ class InstrumentMessage(msgspec.Struct, tag_field="channel", tag="instrument"):
     data: InstrumentData
 
 
-# --- status: https://docs.kraken.com/api/docs/websocket-v2/status   (connection_id is above 2^53: ignored, never a float)
+# --- status: https://docs.kraken.com/api/docs/websocket-v2/status  (connection_id is above 2^53: never a float)
 # {"channel":"status","type":"update","data":[{"version":"2.0.10","system":"online","api_version":"v2",
 #  "connection_id":15113583034416118705}]}
 
