@@ -10,14 +10,16 @@ Two ways in:
 * `FloatGrid` reads book levels that msgspec has already turned into doubles, which is five times cheaper, and
   proves for each number that nothing was lost; what it cannot prove, the caller reads again with `scaled`.
 
-The proof. Let p be the instrument's decimals and t = floor(x·10^p + ½) for a double x. When t < 10^15, both t and
+The proof. Let p be the instrument's decimals and t = floor(x·10^p + ½) for a double x. When t < 10^14, both t and
 10^p are exact doubles, so t / 10^p (one IEEE division, correctly rounded) is the double nearest to the decimal
 t·10^-p, which is what a correct parser makes of that decimal's text. Decimals of at most 15 significant digits have
 distinct nearest doubles (IEEE 754 binary64, DBL_DIG = 15). Hence t / 10^p == x holds exactly when x is the parse of a
-number on the grid, and then t is that number: no bound on the error of the multiplication is needed. A text off the
-grid by more than a double can tell fails the comparison and is never rounded to its neighbour.
+number on the grid, and then t is that number: no bound on the error of the multiplication is needed. A text with one
+decimal more than the grid still has at most 15 digits: it is another double, fails the comparison and is never rounded
+to its neighbour (with 10^15 as the bound, one such text in fifty was).
 """
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Final, Protocol
 
@@ -32,24 +34,29 @@ I64_MAX: Final = 2**63 - 1
 
 # A decimal with more digits than this is not a price on any venue; it bounds the work of 10**exponent.
 _EXPONENT_MAX: Final = 64
-_EXACT_UNITS_MAX: Final = 10**15 - 1
+_EXACT_UNITS_MAX: Final = 10**14 - 1
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_RFC3339: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?Z")
 
 
 def scaled(number: str | Decimal | int, decimals: int) -> int:
     """The integer `number`·10^`decimals`, exactly.
 
-    Accepts `"62807.0"`, `"1e-08"`, integers of any length. Raises NumberError for anything that is not a finite
-    decimal number, for more digits than `decimals` can hold, and for exponents beyond ±64.
+    Accepts `"62807.0"`, `"1e-08"`, integers of up to 64 digits. Raises NumberError for anything that is not a finite
+    decimal number in ASCII digits, for more decimals than `decimals` can hold, and for exponents beyond ±64.
     """
+    if isinstance(number, str) and _NUMBER.fullmatch(number) is None:  # Decimal also reads `1_0`, ` 1 ` and `١`
+        msg = f"not a number: {number!r:.80}"
+        raise NumberError(msg)
     try:
         sign, digits, exponent = Decimal(number).as_tuple()
     except (InvalidOperation, ValueError, TypeError):
-        msg = f"not a number: {number!r}"
+        msg = f"not a number: {number!r:.80}"
         raise NumberError(msg) from None
     if not isinstance(exponent, int) or abs(exponent) > _EXPONENT_MAX or len(digits) > _EXPONENT_MAX:
-        msg = f"not a finite number of reasonable length: {number!s:.80}"
+        msg = f"not a finite number of reasonable length: {Decimal(number)!s:.80}"
         raise NumberError(msg)
-    units = int("".join(map(str, digits)))
+    units: int = int("".join(map(str, digits)))
     shift = int(exponent) + decimals
     if shift >= 0:
         units *= 10**shift
@@ -79,18 +86,20 @@ def rfc3339_ns(text: str) -> int:
 
     Raises NumberError when the text has another form. No time zone but Z: venues send UTC.
     """
-    head, _, fraction = text.removesuffix("Z").partition(".")
-    try:
-        year, month, day = int(head[0:4]), int(head[5:7]), int(head[8:10])
-        hour, minute, second = int(head[11:13]), int(head[14:16]), int(head[17:19])
-        ns = int(fraction.ljust(9, "0")) if fraction else 0
-    except ValueError:
-        msg = f"not an RFC 3339 UTC time: {text!r:.60}"
-        raise NumberError(msg) from None
-    if not text.endswith("Z") or len(head) != 19 or len(fraction) > 9:
-        msg = f"not an RFC 3339 UTC time: {text!r:.60}"
-        raise NumberError(msg)
-    return (_days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second) * 10**9 + ns
+    match = _RFC3339.fullmatch(text)
+    if match is not None:
+        year, month, day, hour, minute, second = map(int, match.groups()[:6])
+        if 1 <= month <= 12 and 1 <= day <= _month_days(year, month) and hour < 24 and minute < 60 and second < 60:
+            ns = int((match[7] or "").ljust(9, "0"))
+            return (_days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second) * 10**9 + ns
+    msg = f"not an RFC 3339 UTC time: {text!r:.60}"
+    raise NumberError(msg)
+
+
+def _month_days(year: int, month: int) -> int:
+    if month == 2:
+        return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
+    return 30 if month in (4, 6, 9, 11) else 31
 
 
 def _days_from_civil(year: int, month: int, day: int) -> int:
@@ -140,7 +149,7 @@ class FloatGrid:
                 if t / price_power != x or u / size_power != y or not 0 < t <= price_max or u > size_max:
                     return None
                 out.append((t * price_factor, u * size_factor))
-        except OverflowError:  # beyond a double's integers
+        except (OverflowError, ValueError):  # infinite; not a number
             return None
         return out
 

@@ -122,10 +122,11 @@ class Oms:
         target = TRANSITIONS[state, report.exec_type]
         if target is RESTORED:
             target = OrderState.PARTIALLY_FILLED if order.filled_1e8 else OrderState.NEW
-        if report.exec_type is ExecType.REPLACED:
+        if report.exec_type is ExecType.REPLACED and report.qty_1e8 > 0:
             order.px_1e9, order.qty_1e8 = report.px_1e9, report.qty_1e8
         if is_fill and order.filled_1e8 >= order.qty_1e8:
-            target = OrderState.FILLED
+            if report.leaves_qty_1e8 == 0:  # else an amend upwards took effect before its answer reached us
+                target = OrderState.FILLED
             if order.filled_1e8 > order.qty_1e8:
                 self.anomalies += 1
                 anomaly = f"filled {order.filled_1e8} of {order.qty_1e8} (1e-8)"

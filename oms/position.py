@@ -67,9 +67,12 @@ class Position:
     def unrealized_1e9(self) -> int:
         return self.unrealized_1e17() // SIZE_ONE
 
+    def session_1e17(self) -> int:
+        return self.realized_1e17 + self.unrealized_1e17() - self.session_start_1e17
+
     @property
     def session_1e9(self) -> int:
-        return (self.realized_1e17 + self.unrealized_1e17() - self.session_start_1e17) // SIZE_ONE
+        return self.session_1e17() // SIZE_ONE
 
     def new_session(self) -> None:
         """00:00 UTC."""

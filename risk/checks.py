@@ -162,8 +162,11 @@ def check_market_data(case: Case) -> Denied | None:
     book = market.book
     if not book.valid:
         return Denied(DenyReason.STALE_MARKET_DATA, 0, 0, f"book is invalid: {book.reason}")
-    if not book.best_bid_1e9 or not book.best_ask_1e9:
+    bid, ask = book.best_bid_1e9, book.best_ask_1e9
+    if not bid or not ask:
         return Denied(DenyReason.STALE_MARKET_DATA, 0, 0, "book has an empty side")
+    if bid >= ask:
+        return Denied(DenyReason.STALE_MARKET_DATA, ask, bid, "book is crossed (1e-9)")
     return None
 
 
@@ -189,7 +192,12 @@ def check_rate(case: Case) -> Denied | None:
 
 
 def check_collar(case: Case) -> Denied | None:
+    """A market order is judged by the worst price it needs; one needing more than the book shows has none."""
     book = case.market.book
+    if case.order_type == OrderType.MARKET:
+        shown = sum(size for _, size in (book.asks if case.side > 0 else book.bids))
+        if case.qty_1e8 > shown:
+            return Denied(DenyReason.PRICE_COLLAR, bounded(shown), case.qty_1e8, "quantity the book shows (1e-8)")
     mid_sum = book.best_bid_1e9 + book.best_ask_1e9
     off = abs(2 * case.reach_1e9 - mid_sum) * 10_000
     if off > case.limits.price_collar_bps * mid_sum:

@@ -2,7 +2,7 @@
 
 The OMS keeps its own account of the same orders; neither asks the other, so a mistake in one cannot blind the other.
 An approved order counts in full from the moment of approval until a terminal report; an amend counts the larger of
-old and new until it is answered.
+old and new until it is answered, several in flight the largest of them all until the last is.
 
 Money is exact: cost and realised PnL are integers of 1e-17 (price 1e-9 × size 1e-8). A partial close takes
 floor(cost·closed/position) out of the cost; what the floor leaves stays in the cost, so nothing is lost.
@@ -17,10 +17,13 @@ TERMINAL = frozenset({ExecType.CANCELED, ExecType.REJECTED, ExecType.EXPIRED})
 
 
 class LiveOrder:
-    """One approved order that is not known to be finished. `leaves_1e8` is what it may still trade, worst case."""
+    """One approved order that is not known to be finished. `leaves_1e8` is what it may still trade, worst case.
 
-    __slots__ = ("algo", "client_order_id", "exec_ids", "filled_1e8", "instrument", "leaves_1e8", "order_id", "px_1e9",
-                 "qty_1e8", "side")  # fmt: skip
+    `qty_1e8` is the total the venue last confirmed, `most_1e8` the largest that `amends` unanswered ones may make it.
+    """
+
+    __slots__ = ("algo", "amends", "client_order_id", "exec_ids", "filled_1e8", "instrument", "leaves_1e8", "most_1e8",
+                 "order_id", "px_1e9", "qty_1e8", "side")  # fmt: skip
 
     def __init__(self, order: NewOrder) -> None:
         self.client_order_id = order.client_order_id
@@ -29,8 +32,8 @@ class LiveOrder:
         self.order_id = order.order_id
         self.side = order.side
         self.px_1e9 = order.px_1e9
-        self.qty_1e8 = order.qty_1e8
-        self.leaves_1e8 = order.qty_1e8
+        self.qty_1e8 = self.most_1e8 = self.leaves_1e8 = order.qty_1e8
+        self.amends = 0
         self.filled_1e8 = 0
         self.exec_ids: set[str] = set()
 
@@ -118,7 +121,9 @@ class Account:
 
     def approved_amend(self, order: AmendOrder) -> None:
         live = self.live[order.client_order_id]
-        self._count(live, max(live.qty_1e8, order.qty_1e8) - live.filled_1e8)
+        live.amends += 1
+        live.most_1e8 = max(live.most_1e8, order.qty_1e8)
+        self._count(live, max(live.most_1e8 - live.filled_1e8, 0))
 
     def fold(self, report: ExecReport) -> LiveOrder | None:
         """Applies a report; returns the order it was about, None when it is not one of ours."""
@@ -137,17 +142,25 @@ class Account:
             live.exec_ids.add(report.exec_id)
             live.filled_1e8 += report.last_qty_1e8
             self.exposures[live.instrument].trade(live.side, report.last_qty_1e8, report.last_px_1e9, report.fee_1e9)
-            self._count(live, max(live.leaves_1e8 - report.last_qty_1e8, 0))
-            if report.leaves_qty_1e8 == 0:
+            self._count(live, max(live.most_1e8 - live.filled_1e8, 0))
+            # the last fill may overtake an earlier one: what we have not seen filled still counts
+            if report.leaves_qty_1e8 == 0 and live.filled_1e8 >= live.qty_1e8:
                 self._finish(report.client_order_id, live)
         elif kind is ExecType.REPLACED:
-            live.qty_1e8, live.px_1e9 = report.qty_1e8, report.px_1e9
-            self._count(live, max(live.qty_1e8 - live.filled_1e8, 0))
+            if report.qty_1e8 > 0:  # without a total nothing is released
+                live.qty_1e8, live.px_1e9 = report.qty_1e8, report.px_1e9
+                self._answered(live)
         elif kind is ExecType.REPLACE_REJECTED:
-            self._count(live, max(live.qty_1e8 - live.filled_1e8, 0))
+            self._answered(live)
         elif kind in TERMINAL:
             self._finish(report.client_order_id, live)
         return live
+
+    def _answered(self, live: LiveOrder) -> None:
+        """One amend was answered; reports do not say which, so the largest counts until all are."""
+        live.amends = max(live.amends - 1, 0)
+        live.most_1e8 = max(live.most_1e8, live.qty_1e8) if live.amends else live.qty_1e8
+        self._count(live, max(live.most_1e8 - live.filled_1e8, 0))
 
     def _count(self, live: LiveOrder, leaves_1e8: int) -> None:
         self.exposures[live.instrument].reserve(live.side, leaves_1e8 - live.leaves_1e8)

@@ -11,7 +11,7 @@ limit; it stays latched over midnight until a person re-arms it.
 from connectors.events import ExecReport
 from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder, OrderType
 from connectors.units import SIZE_ONE
-from risk.checks import CHECKS, Case, Market, TradingState, Window
+from risk.checks import CHECKS, Case, Market, TradingState, Window, check_state, check_well_formed
 from risk.denial import Denied, DenyReason
 from risk.exposure import Account, LiveOrder
 from risk.limits import Limits
@@ -58,16 +58,13 @@ class Gate:
         if denied is None and (algo, order_id) in self.account.open_ids:
             denied = Denied(DenyReason.DUPLICATE_ORDER_ID, 0, order_id, "order id is still open")
         if denied is not None:
-            # halted comes first whatever else is wrong
-            return (
-                denied
-                if self.state is not TradingState.HALTED
-                else Denied(DenyReason.KILL_SWITCH, 0, 1, "state: HALTED")
-            )
+            return self._first(side, px_1e9, qty_1e8, order_type) or denied
         instrument = deployment.instruments[symbol_idx]
         denied = self._run(algo, instrument, side, px_1e9, qty_1e8, order_type, qty_1e8, None, now_ns)
         if denied is not None:
             return denied
+        if order_type == OrderType.MARKET:
+            px_1e9 = 0
         order = NewOrder(client_order_id, algo, instrument, order_id, side, px_1e9, qty_1e8, order_type)
         self.account.approved_new(order)
         self._orders.times.append(now_ns)
@@ -86,7 +83,10 @@ class Gate:
         """Judges a change of price and total quantity of an open order, which keeps counting in full until answered."""
         live = self.find(algo, order_id)
         if live is None:
-            return Denied(DenyReason.UNKNOWN_ORDER, 0, order_id, "no open order with this id")
+            self._case.state = self.state
+            return check_state(self._case) or Denied(
+                DenyReason.UNKNOWN_ORDER, 0, order_id, "no open order with this id"
+            )
         more = qty_1e8 - live.filled_1e8 - live.leaves_1e8
         denied = self._run(algo, live.instrument, live.side, px_1e9, qty_1e8, OrderType.LIMIT, more, live, now_ns)
         if denied is not None:
@@ -104,7 +104,8 @@ class Gate:
         market = self.markets[index]
         instrument = market.instrument
         if instrument is None:
-            return Denied(DenyReason.RISK_STATE_UNKNOWN, 0, 0, "instrument metadata is missing")
+            unknown = Denied(DenyReason.RISK_STATE_UNKNOWN, 0, 0, "instrument metadata is missing")
+            return self._first(side, px_1e9, qty_1e8, order_type) or unknown
         case = self._case
         case.market, case.instrument, case.now_ns, case.state = market, instrument, now_ns, self.state
         case.exposure = exposure = self.account.exposures[index]
@@ -131,8 +132,21 @@ class Gate:
                     return denied
         except Exception as error:  # noqa: BLE001 - whatever an input does, the answer is no
             name = check.__name__ if check is not None else "inputs"
-            return Denied(DenyReason.RISK_STATE_UNKNOWN, 0, 0, f"{name} raised {type(error).__name__}: {error}")
+            rule = f"{name} raised {type(error).__name__}: {error}"
+            return check_state(case) or Denied(DenyReason.RISK_STATE_UNKNOWN, 0, 0, rule)
         return None
+
+    def _first(self, side: int, px_1e9: int, qty_1e8: int, order_type: int) -> Denied | None:
+        """What comes before everything else that may be wrong with an order: halted, then not an order at all."""
+        case = self._case
+        case.state, case.side, case.px_1e9, case.qty_1e8, case.order_type = (
+            self.state,
+            side,
+            px_1e9,
+            qty_1e8,
+            order_type,
+        )
+        return check_state(case) or check_well_formed(case)
 
     def _check_target(self, deployment: Deployment, venue_id: int, pool_idx: int, symbol_idx: int) -> Denied | None:
         if pool_idx:

@@ -8,9 +8,9 @@ class Limits(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
     `max_position_1e8`: per instrument, in the base currency, worst case of position and open orders.
     `max_order_notional_1e9`: per order, in the quote currency. `max_order_rate`: new orders and amends in any rolling
-    second; cancels have as many again of their own. `price_collar_bps`: distance of a price from the mid, in 1/100 %. `max_daily_loss_1e9`: realised and
-    unrealised and fees since 00:00 UTC, per quote currency. `max_book_age_ns`: silence of a link after which its books
-    are stale.
+    second; cancels have as many again of their own. `price_collar_bps`: distance of a price from the mid, in 1/100 %.
+    `max_daily_loss_1e9`: realised and unrealised and fees since 00:00 UTC, per quote currency. `max_book_age_ns`:
+    silence of a link after which its books are stale.
     """
 
     max_position_1e8: int

@@ -83,9 +83,14 @@ class AlgoState:
     # --- orders ----------------------------------------------------------------------------------------------------
 
     def add(self, order: Order) -> None:
-        """A new entry at the end; the gate keeps open orders at 32, so only dead entries can be in the way."""
+        """A new entry at the end; the gate keeps open orders at 32, so only dead entries can be in the way.
+
+        Should 32 live ones stand there all the same, the order is not shown: behind the table lies other money.
+        """
         if len(self._table) >= abi.ORDERS_MAX:
             self.sweep()
+            if len(self._table) >= abi.ORDERS_MAX:
+                return
         order.slot = len(self._table)
         self._table.append(order)
         self.update(order)

@@ -87,9 +87,9 @@ class Desk:
         else:
             self._record(algo, action, self.gate.check_kind(kind), now_ns)
 
-    def _record(self, algo: AlgoInstance, action: Action, verdict: Verdict, now_ns: int) -> None:
+    def _record(self, algo: AlgoInstance, action: Action, verdict: Verdict, now_ns: int, by: str = "algo") -> None:
         """Every action and its verdict becomes an output of the turn; a denial reaches the guest at once."""
-        self._trace.append(ActionRecord(self.actions, algo.index, action, verdict))
+        self._trace.append(ActionRecord(self.actions, algo.index, by, action, verdict))
         if isinstance(verdict, Denied):
             self.denied[verdict.reason] += 1
             symbol_idx = action[8] if action[8] < len(algo.states) else 0
@@ -111,7 +111,7 @@ class Desk:
         for live in found:
             self.actions += 1
             approved = self.gate.must_cancel(live, f"{self._tag}-{self.actions}", now_ns)
-            self._record(self.algos[live.algo], (live.order_id, *_OURS[1:]), approved, now_ns)
+            self._record(self.algos[live.algo], (live.order_id, *_OURS[1:]), approved, now_ns, by="gateway")
             self._cancel(approved, now_ns)
         return len(found)
 

@@ -55,10 +55,11 @@ Verdict = Approved[NewOrder] | Approved[CancelOrder] | Approved[AmendOrder] | De
 
 
 class ActionRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One action of a guest (or, `action` all zero but the order id, one of ours on its behalf) and its verdict."""
+    """One action and its verdict. `by`: "algo", or "gateway" for a cancel of ours on its behalf."""
 
     n: int
     algo: int
+    by: str
     action: tuple[int, int, int, int, int, int, int, int, int, int]
     verdict: Verdict
 

@@ -13,7 +13,18 @@ from runtime.inputs import GuestLine, Trace
 class AlgoInstance:
     """`states[k]` is the record for the k-th symbol of the deployment. Callbacks return actions or raise GuestFault."""
 
-    __slots__ = ("callbacks", "deployment", "host", "index", "is_alive", "name", "positions_of", "states", "trace")
+    __slots__ = (
+        "callbacks",
+        "deployment",
+        "host",
+        "index",
+        "is_alive",
+        "is_faulty",
+        "name",
+        "positions_of",
+        "states",
+        "trace",
+    )
 
     def __init__(
         self, index: int, name: str, host: AlgoHost, deployment: Deployment, limits: Limits, trace: Trace
@@ -25,6 +36,7 @@ class AlgoInstance:
         self.states = [AlgoState(symbol_id, limits) for symbol_id in range(len(deployment.instruments))]
         self.positions_of = {instrument: symbol_id for symbol_id, instrument in enumerate(deployment.instruments)}
         self.is_alive = True
+        self.is_faulty = False
         self.callbacks: Counter[str] = Counter()
         self.trace = trace
 
@@ -65,5 +77,6 @@ class AlgoInstance:
     def disable(self, fault: GuestFault) -> str:
         """Out for good; returns what to tell the operator."""
         self.is_alive = False
+        self.is_faulty = True
         self._logged()
         return f"algo {self.name} disabled, its orders are being cancelled: {fault}"

@@ -5,6 +5,8 @@
 * A resting order fills only when the market trades through its price (a public trade strictly beyond it) or the book
   crosses it (the other side shows its price or better), never for more than that trade or those levels show, at its
   own price, and pays the maker's fee. A trade at its very price fills nothing: nobody knows our place in the queue.
+  A trade whose taker was on our order's own side fills nothing either: what it took was shown on the other side, and
+  there the book's crossing fills us, once.
 * Post-only that would cross is refused with the venue's own words. FOK fills whole or not at all. What a market or IOC
   order cannot fill is cancelled.
 
@@ -145,7 +147,7 @@ class PaperVenue:
         out: list[ExecReport] = []
         left_1e8 = 0 if trade.snapshot else trade.sz_1e8
         for name, paper in self._resting(trade.instrument):
-            if left_1e8 and (paper.px_1e9 - trade.px_1e9) * paper.side > 0:
+            if left_1e8 and trade.side != paper.side and (paper.px_1e9 - trade.px_1e9) * paper.side > 0:
                 qty = min(left_1e8, paper.leaves_1e8)
                 left_1e8 -= qty
                 out.append(self._fill(name, paper, qty, paper.px_1e9, self._fees.maker_ppm, now_ns))

@@ -59,9 +59,7 @@ class Client:
         return self.ask(method="subscribe", params={"channel": channel, **where, **params})
 
     def unsubscribe(self, depth: int) -> list[dict[str, Any]]:
-        return self.ask(
-            method="unsubscribe", params={"channel": "book", "symbol": ["BTC/USD"], "depth": depth}, req_id=3
-        )
+        return self.ask(method="unsubscribe", params={"channel": "book", "symbol": ["BTC/USD"], "depth": depth})
 
     def run(self, ms: int) -> Iterator[dict[str, Any]]:
         """Let virtual time pass, 10 ms at a time; yields what arrives."""
@@ -212,8 +210,7 @@ def test_depth_defaults_to_ten_and_a_snapshot_can_be_declined() -> None:
     c = client()
     ack, _ = c.subscribe()
     assert ack["result"]["depth"] == "10" and "req_id" not in ack
-    (ack,) = c.subscribe(symbols=["ETH/USD"], snapshot=False)
-    assert ack["result"]["snapshot"] is False
+    assert [ack["result"]["snapshot"] for ack in c.subscribe(symbols=["ETH/USD"], snapshot=False)] == [False]
 
 
 @pytest.mark.parametrize(
@@ -252,8 +249,7 @@ def test_ping_echoes_the_id_and_refuses_params() -> None:
     c = client()
     (pong,) = c.ask(method="ping", req_id=101)
     assert pong["method"] == "pong" and pong["req_id"] == "101" and pong["time_in"] < pong["time_out"]
-    (bare,) = c.ask(method="ping")
-    assert "req_id" not in bare
+    assert "req_id" not in c.ask(method="ping")[0]
     (refused,) = c.ask(method="ping", params={})
     assert refused["error"] == "Unsupported field: 'params' for the given msg type: ping"
     assert refused["method"] == "ping" and refused["success"] is False
@@ -297,7 +293,6 @@ def test_a_dropped_update_shows_in_the_checksum_and_a_new_snapshot_heals() -> No
     c.subscribe(depth=10)
     while not c.wrong:
         c.after(100)
-    assert c.updates >= 199
     c.unsubscribe(10)
     c.wrong = 0
     c.subscribe(depth=10)
@@ -356,23 +351,16 @@ def test_what_still_speaks_after_a_partial_silence(faults: SimFaults, still: set
     assert set(c.heard) == still
 
 
-def test_a_frame_that_is_not_json_comes_once() -> None:
-    c = client(SimFaults(garbage_frame_after_s=1))
+def test_garbage_once_and_a_close_with_the_proxys_reason_and_the_next_connection_is_well() -> None:
+    c = client(SimFaults(garbage_frame_after_s=1, close_after_s=3, connections=1))
     c.subscribe()
     c.after(5_000)
     assert c.heard.count("garbage") == 1 and "CloudFlare WebSocket proxy restarting" in c.raw
-    assert c.wrong == 0
-
-
-def test_a_close_with_the_proxys_reason_ends_the_connection_and_the_next_one_recovers() -> None:
-    c = client(SimFaults(close_after_s=1, connections=1))
-    c.subscribe()
-    c.after(5_000)
-    assert c.raw[-1] == Close(1001, "CloudFlare WebSocket proxy restarting")
+    assert c.raw[-1] == Close(1001, "CloudFlare WebSocket proxy restarting") and c.wrong == 0
     again = Client(c.sim, c.now_ns)
     again.subscribe()
     again.after(5_000)
-    assert again.updates > 50 and again.wrong == 0 and "close" not in again.heard
+    assert again.updates > 50 and again.wrong == 0 and not {"close", "garbage"} & set(again.heard)
 
 
 def test_a_crossed_book_with_a_right_checksum_until_subscribed_afresh() -> None:

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from connectors.errors import InstrumentError, WireError
+from connectors.errors import InstrumentError, NumberError, WireError
 from connectors.events import BookDelta, BookLost, BookSnapshot, InstrumentUpdate, Notice, Trade, VenueStatus
 from connectors.instrument import Instrument
 from connectors.session import Output, Reconnect, Send, SessionPlan, WakeAt
-from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS, FloatGrid, rfc3339_ns, scaled
+from connectors.units import I64_MAX, PRICE_DECIMALS, SIZE_DECIMALS, FloatGrid, rfc3339_ns, scaled
 from connectors.venues.kraken import wire
 from connectors.venues.kraken.subscription import ANSWER_TIMEOUT_NS, SECOND, State, Subscription
 
@@ -26,6 +26,8 @@ _BOOK = b'{"channel":"book"'
 _HEARTBEAT = b'{"channel":"heartbeat"}'
 # channels Kraken has and we do not read here: data on them is not a mystery
 _OTHER_CHANNELS = frozenset({"ticker", "ohlc", "level3", "executions", "balances"})
+# what reading a frame may raise; RecursionError: msgspec's word on brackets nested a thousand deep
+_UNREADABLE = (msgspec.MsgspecError, WireError, ValueError, RecursionError)
 _NEVER_RETRIED = ("Currency pair not supported", "Subscription depth not supported", "depth must be")
 
 
@@ -150,7 +152,7 @@ class KrakenMarket:
         if frame.startswith(_BOOK):
             try:
                 return self._book(frame, now_ns)
-            except (msgspec.MsgspecError, WireError, ValueError) as error:
+            except _UNREADABLE as error:
                 return self._unexplained(frame, str(error), now_ns)
         if frame == _HEARTBEAT:
             return []
@@ -158,11 +160,11 @@ class KrakenMarket:
             return self._channel(frame, now_ns)
         except msgspec.ValidationError:
             pass  # not one of the channels we read: an answer, perhaps
-        except (msgspec.MsgspecError, WireError, ValueError) as error:
+        except _UNREADABLE as error:
             return self._unexplained(frame, str(error), now_ns)
         try:
             answer = wire.decode_answer(frame)
-        except (msgspec.MsgspecError, ValueError) as error:
+        except _UNREADABLE as error:
             return self._unexplained(frame, str(error), now_ns)
         if answer.method == "pong":
             self._last_proof_ns = before_ns
@@ -196,6 +198,8 @@ class KrakenMarket:
         message = wire.decode_channel(frame)
         if isinstance(message, wire.Heartbeat):
             return []
+        if isinstance(message, wire.AnyBook):  # spaces or another order of keys than Kraken's own
+            return self._book(frame, now_ns)
         if isinstance(message, wire.StatusMessage):
             return [VenueStatus("kraken", message.data[0].system)]
         if isinstance(message, wire.TradeMessage):
@@ -207,10 +211,14 @@ class KrakenMarket:
 
     @staticmethod
     def _trade(sub: Subscription, item: wire.TradeData, is_snapshot: bool) -> Trade:
+        px, sz = scaled(item.price, PRICE_DECIMALS), scaled(item.qty, SIZE_DECIMALS)
+        if not 0 < px <= I64_MAX or not 0 < sz <= I64_MAX:
+            msg = f"trade {item.price} × {item.qty} is outside the guest's range"
+            raise NumberError(msg)
         return Trade(
             sub.index,
-            scaled(item.price, PRICE_DECIMALS),
-            scaled(item.qty, SIZE_DECIMALS),
+            px,
+            sz,
             1 if item.side == "buy" else -1,
             item.trade_id,
             rfc3339_ns(item.timestamp),
@@ -299,9 +307,10 @@ class KrakenMarket:
         sub.acked = False
         if sub.state is State.WAIT_UNSUBSCRIBED:
             return self._subscribe(sub, now_ns)
-        if sub.state is State.LIVE:
-            sub.move(State.IDLE)
-        return [BookLost(sub.index, "unsubscribed")]
+        out: list[Output] = [BookLost(sub.index, "unsubscribed")]
+        if sub.state is State.LIVE:  # an answer that overtook a snapshot: nobody else will ask for this book again
+            out += self.resync(sub.index, "unsubscribed", now_ns)
+        return out
 
     def _refused(self, answer: wire.Answer, channel: str, sub: Subscription | None, now_ns: int) -> list[Output]:
         what = f"kraken refused {answer.method} {channel} {sub.symbol if sub else ''}".rstrip()
@@ -311,9 +320,14 @@ class KrakenMarket:
             return self._unsubscribed(sub, wire.AckResult(), now_ns)
         if answer.error.startswith(_NEVER_RETRIED):
             return self._refuse(sub, answer.error)
+        out: list[Output] = [Notice("error", f"{what}: {answer.error}")]
         if answer.error == "Already subscribed":
             sub.acked = True
-        return [Notice("error", f"{what}: {answer.error}"), *self.resync(sub.index, answer.error, now_ns)]
+            if sub.state in (State.LIVE, State.WAIT_SNAPSHOT):  # the second of two requests; the first one works
+                return out
+        if sub.state is State.LIVE:
+            out.append(BookLost(sub.index, f"refused: {answer.error}"))
+        return out + self.resync(sub.index, answer.error, now_ns)
 
     # --- the unexplained -------------------------------------------------------------------------------------------
 
@@ -321,7 +335,7 @@ class KrakenMarket:
         """Whom a frame concerns that we cannot read: one symbol if it says so, every book on the link if not."""
         try:
             stray = wire.decode_stray(frame)
-        except (msgspec.MsgspecError, ValueError):
+        except _UNREADABLE:
             concerned = list(self._subs.values())
         else:
             if stray.error_capital or stray.error:
@@ -330,7 +344,7 @@ class KrakenMarket:
                 return self._warn_once(f"kraken: data of channel {stray.channel}, which is not read here")
             try:
                 symbols = {item.symbol for item in wire.decode_stray_items(stray.data)}
-            except (msgspec.MsgspecError, ValueError):
+            except _UNREADABLE:
                 symbols = set()
             named = [sub for symbol, sub in self._subs.items() if symbol in symbols]
             concerned = named or list(self._subs.values())

@@ -49,6 +49,10 @@ class ExactBook(msgspec.Struct):
     data: tuple[ExactBookData]
 
 
+class AnyBook(msgspec.Struct, tag_field="channel", tag="book"):
+    """A book frame that does not begin as Kraken's own do: recognised by its channel, read with `decode_book`."""
+
+
 # --- trade: https://docs.kraken.com/api/docs/websocket-v2/trade
 # {"channel":"trade","type":"update","data":[{"symbol":"BTC/USD","side":"sell","price":62806.9,"qty":0.01250000,
 #  "ord_type":"market","trade_id":77120455,"timestamp":"2026-08-16T10:04:06.219833Z"}]}
@@ -152,7 +156,7 @@ class StrayItem(msgspec.Struct):
     symbol: str = ""
 
 
-ChannelMessage = TradeMessage | InstrumentMessage | StatusMessage | Heartbeat
+ChannelMessage = AnyBook | TradeMessage | InstrumentMessage | StatusMessage | Heartbeat
 
 decode_book = msgspec.json.Decoder(Book).decode
 decode_exact_book = msgspec.json.Decoder(ExactBook).decode

@@ -1,0 +1,219 @@
+"""`gateway`: what a person types. Heavy imports happen inside the commands, so that `--help` is quick.
+
+Data goes to stdout, messages to stderr; every command takes `--json`. Exit codes: 0 ok · 1 error · 2 wrong usage ·
+4 configuration, module or tape · 5 hash differs · 6 halted · 7 venue never reached.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from connectors.errors import InputError
+
+EXIT_ERROR = 1
+EXIT_INPUT = 4
+EXIT_DIFFERS = 5
+EXIT_HALTED = 6
+EXIT_UNREACHED = 7
+
+
+class _Group(TyperGroup):
+    """A user's mistake ends in one clear message, never in a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(EXIT_INPUT) from None
+
+
+app = typer.Typer(
+    cls=_Group, no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+    help="Exchange connectors, a sandboxed algo host and a pre-trade risk gateway, in one deterministic turn.",
+)  # fmt: skip
+tape_app = typer.Typer(cls=_Group, no_args_is_help=True, help="Look into tapes.")
+app.add_typer(tape_app, name="tape")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Symbols = Annotated[str, typer.Option("--symbols", help="Symbols to follow, comma-separated: BTC/USD,ETH/USD.")]
+Algo = Annotated[Path | None, typer.Option("--algo", help="A .wasm guest; without it the shipped demo market maker.")]
+LimitsFile = Annotated[Path | None, typer.Option("--limits", help="TOML file with a [limits] table.")]
+Depth = Annotated[int, typer.Option("--depth", help="Levels a side of the book: 10, 25, 100, 500, 1000.")]
+ConfigFiles = Annotated[
+    list[Path] | None, typer.Option("--config", help="A gateway.toml; may be given again, the last wins.")
+]
+Duration = Annotated[float | None, typer.Option("--duration", min=0.1, help="Stop after this many seconds.")]
+
+
+def main() -> None:
+    """Entry point of `gateway` and `venuegate`."""
+    app()
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        from runtime import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+@app.command()
+def serve(
+    venues: Annotated[str, typer.Option("--venues", help="Venues to connect, comma-separated.")] = "",
+    symbols: Symbols = "",
+    algo: Algo = None,
+    limits: LimitsFile = None,
+    config: ConfigFiles = None,
+    record: Annotated[Path | None, typer.Option("--record", help="Write a tape of the session.")] = None,
+    duration: Duration = None,
+    depth: Depth = 0,
+    sim: Annotated[bool, typer.Option("--sim", help="Trade against an embedded venue: no network, no key.")] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the embedded venue's market.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Run algos on live market data with paper orders: no key is needed and no order leaves this machine."""
+    from runtime import commands
+
+    result = commands.serve(
+        venues=venues, symbols=symbols, algo=algo, limits=limits, config=config or [], record=record,
+        duration=duration, depth=depth, sim_seed=seed if sim else None, trade=True,
+    )  # fmt: skip
+    _show(result, as_json)
+    _exit_of(result)
+
+
+@app.command()
+def record(
+    out: Annotated[Path, typer.Argument(help="Path of the tape to write, for instance day.tape.zst.")],
+    venues: Annotated[str, typer.Option("--venues", help="Venue to record.")] = "",
+    symbols: Symbols = "",
+    config: ConfigFiles = None,
+    duration: Duration = None,
+    depth: Depth = 0,
+    sim: Annotated[bool, typer.Option("--sim", help="Record the embedded venue.")] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the embedded venue's market.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Record a venue's frames without running any algo."""
+    from runtime import commands
+
+    result = commands.serve(
+        venues=venues, symbols=symbols, algo=None, limits=None, config=config or [], record=out,
+        duration=duration, depth=depth, sim_seed=seed if sim else None, trade=False,
+    )  # fmt: skip
+    _show(result, as_json)
+    _exit_of(result)
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="A tape, or lines of {recv_ns, raw}: plain, .zst or .gz.")],
+    venue: Annotated[str, typer.Option("--venue", help="Venue a foreign recording is of.")] = "kraken",
+    instrument: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--instrument", help="SYMBOL:price_decimals:size_decimals[:min_size[:min_notional]]; may be given again."
+        ),
+    ] = None,
+    algo: Algo = None,
+    limits: LimitsFile = None,
+    depth: Depth = 0,
+    guest_log: Annotated[Path | None, typer.Option("--guest-log", help="Write the guests' log lines here.")] = None,
+    actions: Annotated[
+        Path | None, typer.Option("--actions", help="Write one JSON line per action with its verdict.")
+    ] = None,
+    fills: Annotated[Path | None, typer.Option("--fills", help="Write one JSON line per execution.")] = None,
+    books: Annotated[
+        Path | None, typer.Option("--books", help="Write the top 20 after every applied book message.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Play a recording through the same turn as live trading."""
+    from runtime import commands
+
+    result = commands.replay(
+        file, venue=venue, instruments=instrument or [], algo=algo, limits=limits, depth=depth,
+        guest_log=guest_log, actions=actions, fills=fills, books=books,
+    )  # fmt: skip
+    _show(result, as_json)
+
+
+@tape_app.command("show")
+def tape_show(
+    file: Annotated[Path, typer.Argument(help="A tape or foreign recording.")],
+    lines: Annotated[int, typer.Option("--lines", min=0, help="Print this many of its inputs.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """What is on a tape: header, counts, span, how it ends."""
+    from runtime import commands
+
+    result = commands.tape_show(file, lines)
+    _show(result, as_json)
+
+
+@tape_app.command("verify")
+def tape_verify(
+    file: Annotated[Path, typer.Argument(help="A tape written by venuegate.")],
+    algo: Algo = None,
+    as_json: Json = False,
+) -> None:
+    """Check every line, replay the session, and compare with the hash it was recorded with."""
+    from runtime import commands
+
+    result = commands.tape_verify(file, algo)
+    _show(result, as_json)
+    if result["verdict"] != "same":
+        raise typer.Exit(EXIT_DIFFERS)
+
+
+def _exit_of(result: dict[str, Any]) -> None:
+    if result["outcome"]:
+        raise typer.Exit(EXIT_ERROR)
+    if result["state"] == "HALTED":
+        raise typer.Exit(EXIT_HALTED)
+    if result["frames"] == 0:
+        raise typer.Exit(EXIT_UNREACHED)
+
+
+def _show(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        json.dump(result, sys.stdout)
+        sys.stdout.write("\n")
+        return
+    for line in _lines(result, ""):
+        typer.echo(line)
+
+
+def _lines(value: dict[str, Any], indent: str) -> list[str]:
+    """A dictionary as aligned lines; deep ones below their key."""
+    width = max((len(str(key)) for key in value), default=0)
+    out = []
+    for key, item in value.items():
+        if isinstance(item, dict) and item and any(isinstance(v, dict | list) for v in item.values()):
+            out.append(f"{indent}{key}")
+            out += _lines(item, indent + "  ")
+        elif isinstance(item, dict):
+            text = ", ".join(f"{k} {v}" for k, v in item.items()) or "none"
+            out.append(f"{indent}{key:<{width}}  {text}")
+        elif isinstance(item, list) and item and isinstance(item[0], list):
+            out.append(f"{indent}{key:<{width}}  {len(item)} levels, best {item[0][0]} × {item[0][1]}")
+        elif isinstance(item, list):
+            out.append(f"{indent}{key:<{width}}  {', '.join(map(str, item)) or 'none'}")
+        else:
+            out.append(f"{indent}{key:<{width}}  {item}")
+    return out

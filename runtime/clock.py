@@ -1,0 +1,36 @@
+"""The clock door: ns since the epoch that never go back, whatever is done to the machine's clock."""
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    def now_ns(self) -> int:
+        """Nanoseconds since the epoch, never less than before."""
+
+
+class SystemClock:
+    """The wall clock at start, carried on by the monotonic clock: steps and leap smears do not reach the engine."""
+
+    def __init__(self) -> None:
+        self._offset_ns = time.time_ns() - time.monotonic_ns()
+
+    def now_ns(self) -> int:
+        return time.monotonic_ns() + self._offset_ns
+
+
+class ManualClock:
+    """Time as a test or a simulation sets it."""
+
+    def __init__(self, now_ns: int = 0) -> None:
+        self._now_ns = now_ns
+
+    def now_ns(self) -> int:
+        return self._now_ns
+
+    def advance(self, by_ns: int) -> None:
+        """Raises ValueError for a step back."""
+        if by_ns < 0:
+            msg = f"a clock does not go back: {by_ns}"
+            raise ValueError(msg)
+        self._now_ns += by_ns

@@ -1,0 +1,182 @@
+"""What the commands do; `cli.py` holds their options. Each returns a dictionary to print."""
+
+import asyncio
+import secrets
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from connectors import registry
+from connectors.errors import ConfigError, TapeError
+from connectors.instrument import Instrument
+from connectors.session import Venue
+from risk.limits import Limits
+from runtime import config as configuration
+from runtime.config import Config
+from runtime.deploy import Guests, guests_for, guests_of_tape, read_module, spec_of, spec_of_tape
+from runtime.live import Live
+from runtime.live import serve as serve_live
+from runtime.owners import check_owners
+from runtime.replay import check_footer
+from runtime.replay import replay as replay_tape
+from runtime.screen import Screen
+from runtime.session import Session, limits_from
+from runtime.sinks import sinks
+from runtime.tape import TapeReader, encode_input
+
+REPLAY_TAG = "vg"
+
+
+def _limits(file: Path | None, config: Config, screen: Screen) -> Limits:
+    """From the file given, else the config, else the shipped paper limits, which are printed."""
+    if file is not None:
+        return configuration.load_limits(file)
+    if config.limits is not None:
+        return configuration.limits_of(config.limits, "[limits]")
+    limits = configuration.paper_limits()
+    values = ", ".join(f"{name} {getattr(limits, name)}" for name in limits.__struct_fields__)
+    screen.tell(f"no limits given: using the shipped paper limits ({values})", "info")
+    return limits
+
+
+def _one_venue(text: str, config: Config) -> Venue:
+    names = [name.strip() for name in text.split(",") if name.strip()] or config.serve.venues
+    if len(names) != 1:
+        problem = f"{len(names)} venues asked for ({', '.join(names)})"
+        raise ConfigError(problem, place="--venues", mend="name one venue: several at once are not carried yet")
+    return registry.load(names[0])
+
+
+def _symbols(text: str, config: Config) -> list[str]:
+    return list(dict.fromkeys(s.strip() for s in text.split(",") if s.strip())) or config.serve.symbols
+
+
+def _guests(symbols: Sequence[str], algo: Path | None, config: Config) -> Guests:
+    if algo is not None or not config.algos:
+        return guests_for(symbols, algo)
+    guests = Guests()
+    for section in config.algos:
+        guests.add(section.name, read_module(Path(section.wasm)), section.symbols, section.wasm)
+    return guests
+
+
+def serve(
+    *, venues: str, symbols: str, algo: Path | None, limits: Path | None, config: list[Path], record: Path | None,
+    duration: float | None, depth: int, sim_seed: int | None, trade: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """`gateway serve` and `gateway record`."""
+    check_owners()
+    screen = Screen(sys.stderr)
+    settings = configuration.load(config)
+    venue = _one_venue(venues, settings)
+    if sim_seed is not None and venue.name != "kraken":
+        raise ConfigError(f"there is no embedded {venue.name}", place="--sim", mend="use --venues kraken")
+    followed = _symbols(symbols, settings)
+    guests = _guests(followed, algo, settings) if trade else Guests()
+    own = settings.venue(venue.name)
+    spec = spec_of(
+        venue, followed, guests, _limits(limits, settings, screen), depth=depth or own.depth, fees=settings.fees(),
+        tag=f"vg{secrets.token_hex(3)}", instruments={},
+    )  # fmt: skip
+    record = record or (Path(settings.serve.record) if settings.serve.record else None)
+    live = asyncio.run(
+        serve_live(
+            spec, url=own.url or venue.public_url, sim_seed=sim_seed, screen=screen, record=record,
+            algo_paths=guests.paths, duration_s=duration,
+        )
+    )  # fmt: skip
+    return _live_result(live, record)
+
+
+def _live_result(live: Live, record: Path | None) -> dict[str, Any]:
+    result = live.session.summary()
+    result["outcome"] = live.outcome
+    if record is not None:
+        result["tape"] = str(record)
+    return result
+
+
+def replay(
+    file: Path, *, venue: str, instruments: list[str], algo: Path | None, limits: Path | None, depth: int,
+    guest_log: Path | None, actions: Path | None, fills: Path | None, books: Path | None,
+) -> dict[str, Any]:  # fmt: skip
+    """`gateway replay`."""
+    screen = Screen(sys.stderr)
+    tape = TapeReader(file, venue=venue)
+    chosen = configuration.load_limits(limits) if limits is not None else None
+    if tape.header is not None:
+        header = tape.header
+        guests = guests_of_tape(header, algo, str(file))
+        spec = spec_of_tape(registry.load(header.venue), header, guests, chosen)
+    else:
+        given = [Instrument.parse(venue, text) for text in instruments]
+        if not given:
+            mend = "add --instrument SYMBOL:price_decimals:size_decimals, for instance BTC/USD:1:8"
+            raise TapeError("has no metadata of its own", place=str(file), mend=mend)
+        known = {instrument.symbol: instrument for instrument in given}
+        settings = configuration.load([])
+        spec = spec_of(
+            registry.load(venue), list(known), guests_for(list(known), algo), chosen or _limits(None, settings, screen),
+            depth=depth or settings.venue(venue).depth, fees=settings.fees(), tag=REPLAY_TAG, instruments=known,
+        )  # fmt: skip
+    session = Session(spec)
+    with sinks(session, actions=actions, fills=fills, books=books, guest_log=guest_log):
+        replay_tape(session, tape)
+    if tape.cut_short:
+        screen.tell(f"{file} is cut short {tape.cut_short}; what was readable was replayed")
+    is_same_session = algo is None and (chosen is None or tape.header is None or chosen == limits_from(tape.header))
+    if is_same_session and (difference := check_footer(session, tape)):
+        screen.tell(difference, "error")
+    return session.summary()
+
+
+def tape_show(file: Path, lines: int) -> dict[str, Any]:
+    """`gateway tape show`."""
+    tape = TapeReader(file, venue="?")
+    kinds: Counter[str] = Counter()
+    first_ns = last_ns = 0
+    shown: list[str] = []
+    for number, recv_ns, given in tape:
+        kinds[type(given).__name__] += 1
+        first_ns = first_ns or recv_ns
+        last_ns = recv_ns
+        if len(shown) < lines:
+            shown.append(encode_input(number, recv_ns, given).decode().rstrip())
+    header = tape.header
+    return {
+        "file": str(file),
+        "kind": "foreign recording" if header is None else f"venuegate tape, package {header.package}",
+        "venue": header.venue if header else "",
+        "symbols": list(header.symbols) if header else [],
+        "algos": [f"{algo.name} {algo.sha256[:12]}" for algo in header.algos] if header else [],
+        "inputs": dict(sorted(kinds.items())),
+        "first_ns": first_ns,
+        "last_ns": last_ns,
+        "seconds": round((last_ns - first_ns) / 1e9, 3),
+        "end": tape.cut_short or ("footer" if tape.footer else "no footer"),
+        "hash": tape.footer.hash if tape.footer else "",
+        "lines": shown,
+    }
+
+
+def tape_verify(file: Path, algo: Path | None) -> dict[str, Any]:
+    """`gateway tape verify`: lines, order, count, and the hash by replay."""
+    tape = TapeReader(file)
+    if tape.header is None:
+        raise TapeError("is a foreign recording", place=str(file), mend="only tapes written by venuegate carry a hash")
+    spec = spec_of_tape(
+        registry.load(tape.header.venue), tape.header, guests_of_tape(tape.header, algo, str(file)), None
+    )
+    session = Session(spec)
+    count = replay_tape(session, tape)
+    recorded = tape.footer.hash if tape.footer is not None else ""
+    replayed = session.digest.hexdigest()
+    if tape.footer is None:
+        verdict = "no footer: the session did not end, or the file is cut short"
+    elif tape.footer.n != count:
+        verdict = f"footer says {tape.footer.n} inputs, the tape holds {count}"
+    else:
+        verdict = "same" if recorded == replayed else "hash differs"
+    return {"file": str(file), "inputs": count, "recorded": recorded, "replayed": replayed, "verdict": verdict}

@@ -1,0 +1,231 @@
+"""The config door: TOML files and the environment become frozen values, or one clear error.
+
+Precedence, highest first: command line, `GATEWAY__SECTION__KEY` in the environment, `--config` files (the last wins),
+`gateway.toml` in the working directory, defaults. Numbers are read as decimals, never as floats. An unknown key, a
+negative amount or a NaN is refused with the file, the value and the mend.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from connectors.errors import ConfigError, NumberError
+from connectors.units import MONEY_DECIMALS, SIZE_DECIMALS, scaled
+from risk.limits import Limits
+from runtime.sim.paper import Fees
+
+ENV_PREFIX: Final = "GATEWAY__"
+DEFAULT_FILE: Final = Path("gateway.toml")
+
+Amount = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
+Percent = Annotated[Decimal, Field(ge=0, le=100, allow_inf_nan=False)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class LimitsSection(_Section):
+    """`[limits]`: what may be risked. Every key but the last must be set."""
+
+    max_position: Amount = Field(description="per instrument, in the base currency, with every open order filled")
+    max_order_notional: Amount = Field(description="one order, in the quote currency")
+    max_order_rate: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        description="new orders and amends in any rolling second; cancels have as many of their own"
+    )
+    price_collar_bps: Annotated[int, Field(ge=1, le=10_000)] = Field(description="distance from the mid, 1/100 %")
+    max_daily_loss: Amount = Field(description="realised + unrealised + fees since 00:00 UTC, per quote currency")
+    max_book_age_s: Annotated[Decimal, Field(gt=0, le=3600, allow_inf_nan=False)] = Field(
+        default=Decimal(5), description="silence of a link after which its books are stale"
+    )
+
+
+class PaperSection(_Section):
+    """`[paper]`: the paper venue's fees."""
+
+    maker_fee_pct: Percent = Field(default=Decimal("0.25"), description="fee of a resting fill, % of the notional")
+    taker_fee_pct: Percent = Field(default=Decimal("0.40"), description="fee of a taking fill, % of the notional")
+
+
+class VenueSection(_Section):
+    """`[venues.NAME]`: where a venue is and how much of its book is read."""
+
+    url: str = Field(default="", description="WebSocket address instead of the venue's own")
+    depth: Annotated[int, Field(ge=1, le=1000)] = Field(default=10, description="levels a side to subscribe")
+
+
+class AlgoSection(_Section):
+    """`[[algos]]`: one deployment of a guest."""
+
+    name: Annotated[str, Field(min_length=1, max_length=32)] = Field(description="how it is called everywhere")
+    wasm: str = Field(description="path of the module")
+    symbols: Annotated[list[str], Field(min_length=1)] = Field(description="its symbols; the first is its primary")
+
+
+class ServeSection(_Section):
+    """`[serve]`: what `gateway serve` runs when the command line does not say."""
+
+    venues: list[str] = Field(default=["kraken"], description="venues to connect")
+    symbols: list[str] = Field(default=["BTC/USD"], description="symbols to follow, by the venue's own names")
+    record: str = Field(default="", description="path of the tape to write")
+
+
+class Config(_Section):
+    """Everything a file may say."""
+
+    limits: LimitsSection | None = None
+    paper: PaperSection = PaperSection()
+    serve: ServeSection = ServeSection()
+    venues: dict[str, VenueSection] = {}
+    algos: list[AlgoSection] = []
+
+    def venue(self, name: str) -> VenueSection:
+        return self.venues.get(name, VenueSection())
+
+    def fees(self) -> Fees:
+        """Parts per million. Raises ConfigError for more than four decimals of a percent."""
+        try:
+            return Fees(
+                maker_ppm=scaled(self.paper.maker_fee_pct, 4),
+                taker_ppm=scaled(self.paper.taker_fee_pct, 4),
+            )
+        except NumberError as error:
+            raise ConfigError(str(error), place="[paper]", mend="write fees with at most four decimals") from None
+
+
+def load(files: Sequence[Path], environment: Mapping[str, str] | None = None) -> Config:
+    """Reads `gateway.toml` if it is here, then `files`, then the environment. Raises ConfigError."""
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    paths = [*([DEFAULT_FILE] if DEFAULT_FILE.is_file() else []), *files]
+    for path in paths:
+        _merge(merged, _read(path), str(path), origins, "")
+    _merge(merged, _from_environment(os.environ if environment is None else environment), "environment", origins, "")
+    return _validate(Config, merged, lambda where: _origin(origins, where))
+
+
+def load_limits(path: Path) -> Limits:
+    """A limits file of its own: one `[limits]` table. Raises ConfigError."""
+    data = _read(path)
+    if "limits" not in data:
+        raise ConfigError("has no [limits] table", place=str(path), mend="put the limits under a line `[limits]`")
+    data = {"limits": data["limits"]} if len(data) == 1 else data
+    config = _validate(Config, data, lambda _: str(path))
+    return limits_of(config.limits, str(path))
+
+
+def paper_limits() -> Limits:
+    """The shipped paper.toml: for replay and paper trading only."""
+    text = resources.files("runtime").joinpath("paper.toml").read_text()
+    config = _validate(Config, tomllib.loads(text, parse_float=Decimal), lambda _: "paper.toml")
+    return limits_of(config.limits, "paper.toml")
+
+
+def limits_of(section: LimitsSection | None, place: str) -> Limits:
+    """The section as integers. Raises ConfigError for an amount beyond the scales."""
+    if section is None:
+        raise ConfigError("has no [limits]", place=place, mend="add a [limits] table; see docs/limits.md")
+    values = {}
+    for key, decimals in (("max_position", SIZE_DECIMALS), ("max_order_notional", MONEY_DECIMALS),
+                          ("max_daily_loss", MONEY_DECIMALS), ("max_book_age_s", 9)):  # fmt: skip
+        amount = getattr(section, key)
+        try:
+            values[key] = scaled(amount, decimals)
+        except NumberError as error:
+            raise ConfigError(f"limits.{key}: {error}", place=place, mend=f"use at most {decimals} decimals") from None
+        if values[key] >= 2**63:
+            raise ConfigError(
+                f"limits.{key} = {amount} is too large", place=place, mend="the guest's records hold 63 bits"
+            )
+    return Limits(
+        max_position_1e8=values["max_position"],
+        max_order_notional_1e9=values["max_order_notional"],
+        max_order_rate=section.max_order_rate,
+        price_collar_bps=section.price_collar_bps,
+        max_daily_loss_1e9=values["max_daily_loss"],
+        max_book_age_ns=values["max_book_age_s"],
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(), parse_float=Decimal)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be read: {error.strerror}", place=str(path), mend="give the path of a TOML file"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"is not TOML: {error}", place=str(path), mend="mend that line") from None
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """`GATEWAY__LIMITS__MAX_POSITION=2` → `{"limits": {"max_position": "2"}}`; lists are comma-separated."""
+    found: dict[str, Any] = {}
+    for name, value in sorted(environment.items()):
+        if not name.startswith(ENV_PREFIX):
+            continue
+        *sections, key = [part.lower() for part in name.removeprefix(ENV_PREFIX).split("__")]
+        at = found
+        for section in sections:
+            at = at.setdefault(section, {})
+        at[key] = value.split(",") if (sections, key) in ((["serve"], "venues"), (["serve"], "symbols")) else value
+    return found
+
+
+def _merge(into: dict[str, Any], new: dict[str, Any], origin: str, origins: dict[str, str], where: str) -> None:
+    for key, value in new.items():
+        at = f"{where}.{key}" if where else key
+        if isinstance(value, dict) and isinstance(into.get(key, {}), dict):
+            _merge(into.setdefault(key, {}), value, origin, origins, at)
+        else:
+            into[key] = value
+            origins[at] = origin
+
+
+def _origin(origins: Mapping[str, str], where: str) -> str:
+    """The source of a setting, or of anything below it."""
+    below = (origin for at, origin in origins.items() if at == where or at.startswith(f"{where}."))
+    return next(below, "configuration")
+
+
+def _validate(model: type[Config], data: dict[str, Any], origin: Any) -> Config:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{where}: {_problem(first)}", place=origin(where), mend=_mend(model, first)) from None
+
+
+def _problem(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return "is not a setting"
+    if error["type"] == "missing":
+        return "is missing"
+    return f"{error['msg']}, but it is {error['input']!s:.60}"
+
+
+def _mend(model: type[BaseModel], error: Any) -> str:
+    *sections, key = [str(part) for part in error["loc"]]
+    at: Any = model
+    for section in sections:
+        annotation = (
+            at.model_fields[section].annotation if hasattr(at, "model_fields") and section in at.model_fields else None
+        )
+        candidates = [annotation, *getattr(annotation, "__args__", ())]
+        at = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), at)
+    keys = list(at.model_fields)
+    if error["type"] == "missing":
+        return f"set {key}: {at.model_fields[key].description}" if key in keys else f"set {key}"
+    if error["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(key, keys, 1)
+        return f"did you mean {close[0]}?" if close else f"the settings here are: {', '.join(keys)}"
+    field = at.model_fields.get(key)
+    return field.description if field is not None and field.description else "see docs/configuration.md"

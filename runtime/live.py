@@ -1,0 +1,148 @@
+"""The live hands: links in, Sends out, timers, tape, screen. One asyncio loop; the engine's turn never awaits."""
+
+import asyncio
+import gc
+import signal
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Final
+
+from connectors.errors import ConfigError
+from connectors.events import Notice
+from connectors.session import Reconnect, Send, WakeAt
+from runtime.clock import Clock, SystemClock
+from runtime.engine import EngineSpec
+from runtime.inputs import Command, Input, Output, Timer, VenueOutput
+from runtime.net import VenueLink
+from runtime.screen import Screen
+from runtime.session import Session, header_of
+from runtime.sim.server import KrakenSimServer
+from runtime.tape import TapeWriter
+
+PUBLIC: Final = "public"
+
+
+class Live:
+    """Runs one session until `stop`, a signal, or `duration_s` is over. `outcome` is "" or why it ended badly."""
+
+    def __init__(self, spec: EngineSpec, *, url: str, screen: Screen, clock: Clock | None = None) -> None:
+        self.session = Session(spec)
+        self.outcome = ""
+        self._clock = clock or SystemClock()
+        self._screen = screen
+        self._tape: TapeWriter | None = None
+        self._link = VenueLink(spec.venue.name, PUBLIC, url, self.feed, screen.tell)
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_ns = 0
+        self._done = asyncio.Event()
+
+    def record(self, path: Path, algo_paths: dict[str, str]) -> None:
+        """Writes a tape from now on. Raises ConfigError when the file exists or cannot be made."""
+        try:
+            self._tape = TapeWriter(path, header_of(self.session.engine.spec, algo_paths))
+        except FileExistsError:
+            raise ConfigError(
+                "exists already", place=str(path), mend="tapes are never overwritten: name another"
+            ) from None
+        except OSError as error:
+            raise ConfigError(
+                f"cannot be written: {error.strerror}", place=str(path), mend="name a writable path"
+            ) from None
+
+    # --- the turn's surroundings -----------------------------------------------------------------------------------
+
+    def feed(self, given: Input) -> None:
+        """One input at this moment: turn, outputs, hash, tape."""
+        if self.session.is_stopped:
+            return
+        now_ns = self._clock.now_ns()
+        self.session.step(given, now_ns, self._carry)
+        self._record(given, now_ns)
+
+    def _carry(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            match output:
+                case VenueOutput(_, Send(_, data)):
+                    self._link.send(data)
+                case VenueOutput(_, Reconnect(_, reason)):
+                    self._link.reconnect(reason)
+                case WakeAt(at_ns):
+                    self._wake(at_ns)
+                case Notice(level, text):
+                    self._screen.tell(text, level)
+
+    def _wake(self, at_ns: int) -> None:
+        if self._timer is not None and self._timer_ns <= at_ns:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        delay_s = max(at_ns - self._clock.now_ns(), 0) / 1e9
+        self._timer_ns = at_ns
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._rang)
+
+    def _rang(self) -> None:
+        self._timer = None
+        self.feed(Timer())
+
+    def _record(self, given: Input, now_ns: int) -> None:
+        if self._tape is None:
+            return
+        try:
+            self._tape.append(given, now_ns)
+        except OSError as error:
+            # a session that cannot be replayed does not go on trading
+            self._tape.abandon()
+            self._tape = None
+            self.outcome = f"tape cannot be written ({error.strerror}): halted"
+            self._screen.tell(self.outcome, "error")
+            self.feed(Command("kill", "tape failure"))
+            self.stop()
+
+    # --- running ---------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        self._done.set()
+
+    async def run(self, duration_s: float | None) -> None:
+        """Until the end; then every guest has had its on_shutdown and no order is open."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.stop)
+        gc.collect()
+        gc.freeze()  # what is here now lives as long as the process: no collection needs to look at it again
+        link = asyncio.create_task(self._link.run())
+        screen = asyncio.create_task(self._screen.run(self.session))
+        waiter = asyncio.create_task(self._done.wait())
+        try:
+            await asyncio.wait({link, screen, waiter}, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
+            for task in (link, screen):
+                if task.done():
+                    task.result()  # a fault of ours: raised here, not swallowed
+        finally:
+            self.feed(Command("stop", "shutdown"))
+            for task in (link, screen, waiter):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            if self._timer is not None:
+                self._timer.cancel()
+            if self._tape is not None:
+                self._tape.close(self.session.digest.hexdigest())
+            gc.unfreeze()
+
+
+async def serve(
+    spec: EngineSpec, *, url: str, sim_seed: int | None, screen: Screen, record: Path | None,
+    algo_paths: dict[str, str], duration_s: float | None,
+) -> Live:  # fmt: skip
+    """`gateway serve`: the real venue at `url`, or with a seed the embedded one."""
+    async with AsyncExitStack() as stack:
+        if sim_seed is not None:
+            server = await stack.enter_async_context(KrakenSimServer(seed=sim_seed))
+            url = server.ws_url
+            screen.tell(f"embedded venue speaking Kraken's v2 protocol at {url}, seed {sim_seed}", "info")
+        live = Live(spec, url=url, screen=screen)
+        if record is not None:
+            live.record(record, algo_paths)
+        await live.run(duration_s)
+    return live

@@ -1,0 +1,110 @@
+"""The network door: one WebSocket link per venue, dialled again for as long as it takes.
+
+All that a session must not do is done here, once: connecting, back-off with jitter, a bounded outgoing queue, closing
+what is dead. Frames come out as bytes, exactly as they arrived. The library is websockets.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Final
+
+import websockets
+from websockets.asyncio.client import ClientConnection, connect
+
+from runtime.inputs import Frame, Input, LinkDown, LinkUp
+
+BACKOFF_FIRST_S: Final = 0.5
+BACKOFF_MAX_S: Final = 30.0
+OPEN_TIMEOUT_S: Final = 10.0
+CLOSE_TIMEOUT_S: Final = 1.0
+FRAME_BYTES_MAX: Final = 32 * 2**20  # Kraken's instrument snapshot is about 1 MB
+FRAMES_QUEUED_MAX: Final = 1024
+SENDS_QUEUED_MAX: Final = 4096
+
+Feed = Callable[[Input], None]
+Tell = Callable[[str], None]
+
+
+class VenueLink:
+    """One link. `feed` gets its inputs in order; `send` and `reconnect` are called by whoever carries out outputs."""
+
+    def __init__(self, venue: str, link: str, url: str, feed: Feed, tell: Tell) -> None:
+        self.venue = venue
+        self.link = link
+        self.url = url
+        self._feed = feed
+        self._tell = tell
+        self._connection: ClientConnection | None = None
+        self._sends: asyncio.Queue[bytes] = asyncio.Queue(SENDS_QUEUED_MAX)
+        self._why_closed = ""
+
+    def send(self, data: bytes) -> None:
+        """Queues a message for the open connection; a link that cannot take it is dead and is dialled again."""
+        try:
+            self._sends.put_nowait(data)
+        except asyncio.QueueFull:
+            self.reconnect("outgoing queue is full")
+
+    def reconnect(self, reason: str) -> None:
+        """Drops the connection without ceremony; `run` dials again."""
+        self._why_closed = reason
+        connection = self._connection
+        if connection is not None:
+            connection.transport.abort()
+
+    async def run(self) -> None:
+        """Until cancelled: dial, carry frames, dial again."""
+        attempt = 0
+        while True:
+            try:
+                async with connect(
+                    self.url,
+                    max_size=FRAME_BYTES_MAX,
+                    max_queue=FRAMES_QUEUED_MAX,
+                    open_timeout=OPEN_TIMEOUT_S,
+                    close_timeout=CLOSE_TIMEOUT_S,
+                    compression=None,
+                    ping_interval=None,  # liveness is the session's: it knows what this venue owes
+                    user_agent_header="venuegate",
+                ) as connection:
+                    attempt = 0
+                    await self._carry(connection)
+            except (OSError, TimeoutError, websockets.InvalidHandshake, websockets.InvalidURI) as error:
+                if attempt in (0, 1, 2) or attempt % 10 == 0:
+                    self._tell(
+                        f"cannot reach {self.url} ({_why(error)}); trying again. "
+                        "No network here? `gateway serve --venues kraken --sim` needs none."
+                    )
+            delay = min(BACKOFF_FIRST_S * 2 ** min(attempt, 10), BACKOFF_MAX_S)
+            attempt += 1
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, so that many do not dial at once
+
+    async def _carry(self, connection: ClientConnection) -> None:
+        self._connection, self._why_closed = connection, ""
+        while not self._sends.empty():  # meant for the connection that is gone
+            self._sends.get_nowait()
+        sender = asyncio.create_task(self._send_all(connection))
+        self._feed(LinkUp(self.venue, self.link))
+        try:
+            while True:
+                raw = await connection.recv(decode=False)
+                self._feed(Frame(self.venue, self.link, bytes(raw)))
+        except websockets.ConnectionClosed as closed:
+            self._why_closed = self._why_closed or _why(closed)
+        finally:
+            self._connection = None
+            sender.cancel()
+            self._feed(LinkDown(self.venue, self.link, self._why_closed or "stopped"))
+
+    async def _send_all(self, connection: ClientConnection) -> None:
+        try:
+            while True:
+                await connection.send((await self._sends.get()).decode())
+        except websockets.ConnectionClosed:
+            return  # the receiving side reports it
+
+
+def _why(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:200]

@@ -1,0 +1,111 @@
+"""Files that a session writes beside its tape: actions with verdicts, fills, books, guest lines. One JSON a line."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from connectors.errors import ConfigError
+from connectors.events import ExecReport, ExecType
+from risk.denial import Denied
+from runtime.abi import ActionKind
+from runtime.inputs import ActionRecord, GuestLine, Input
+from runtime.session import Session
+
+LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR")
+ORDER_TYPES = ("limit", "market", "ioc", "fok", "post_only")
+_encode = msgspec.json.Encoder().encode
+
+
+@contextmanager
+def sinks(
+    session: Session, *, actions: Path | None, fills: Path | None, books: Path | None, guest_log: Path | None
+) -> Iterator[None]:
+    """Opens the files asked for and writes to them until the end of the block. Raises ConfigError."""
+    with ExitStack() as stack:
+        for path, write in ((actions, _actions), (fills, _fills), (books, _books), (guest_log, _guest_log)):
+            if path is not None:
+                file = stack.enter_context(_open(path))
+                session.watchers.append(lambda s, given, now, f=file, w=write: w(f, s, given, now))  # type: ignore[misc]
+        yield
+
+
+def _open(path: Path) -> IO[bytes]:
+    try:
+        return path.open("wb")
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be written: {error.strerror}", place=str(path), mend="name a file in a folder that exists"
+        ) from None
+
+
+def action_row(session: Session, record: ActionRecord, now_ns: int) -> dict[str, Any]:
+    """One action as people and tests read it; quantities ×1e8, prices ×1e9."""
+    order_id, px_1e9, qty_1e8, side, kind, order_type, venue_id, pool_idx, symbol_idx, _ = record.action
+    verdict = record.verdict
+    row: dict[str, Any] = {
+        "n": record.n,
+        "now_ns": now_ns,
+        "algo": session.engine.algos[record.algo].name,
+        "by": record.by,
+        "kind": ActionKind(kind).name.lower() if kind in iter(ActionKind) else str(kind),
+        "order_id": order_id,
+        "side": side,
+        "px_1e9": px_1e9,
+        "qty_1e8": qty_1e8,
+        "order_type": ORDER_TYPES[order_type] if order_type < len(ORDER_TYPES) else str(order_type),
+        "venue_id": venue_id,
+        "pool_idx": pool_idx,
+        "symbol_idx": symbol_idx,
+    }
+    if isinstance(verdict, Denied):
+        return row | {
+            "verdict": "denied", "reason": str(verdict.reason), "code": int(verdict.code), "limit": verdict.limit,
+            "observed": verdict.observed, "rule": verdict.rule,
+        }  # fmt: skip
+    return row | {
+        "verdict": "approved", "approval": verdict.approval, "client_order_id": verdict.order.client_order_id,
+    }  # fmt: skip
+
+
+def _actions(file: IO[bytes], session: Session, given: Input, now_ns: int) -> None:
+    del given
+    for record in session.engine.trace:
+        if isinstance(record, ActionRecord):
+            file.write(_encode(action_row(session, record, now_ns)) + b"\n")
+
+
+def _fills(file: IO[bytes], session: Session, given: Input, now_ns: int) -> None:
+    del given
+    engine = session.engine
+    for record in engine.trace:
+        if isinstance(record, ExecReport) and record.exec_type is ExecType.TRADE:
+            order = engine.oms.orders.get(record.client_order_id) or engine.oms.finished[record.client_order_id]
+            row = {
+                "now_ns": now_ns, "algo": engine.algos[order.algo].name, "symbol": engine.spec.symbols[order.instrument],
+                "order_id": order.order_id, "client_order_id": order.client_order_id, "exec_id": record.exec_id,
+                "side": order.side, "px_1e9": record.last_px_1e9, "qty_1e8": record.last_qty_1e8, "fee_1e9": record.fee_1e9,
+            }  # fmt: skip
+            file.write(_encode(row) + b"\n")
+
+
+def _books(file: IO[bytes], session: Session, given: Input, now_ns: int) -> None:
+    del given, now_ns
+    engine = session.engine
+    for index in engine.touched:
+        book = engine.books[index]
+        row: dict[str, Any] = {"bids": book.bids[:20], "asks": book.asks[:20]}
+        if len(engine.books) > 1:
+            row["symbol"] = engine.spec.symbols[index]
+        file.write(_encode(row) + b"\n")
+
+
+def _guest_log(file: IO[bytes], session: Session, given: Input, now_ns: int) -> None:
+    del given
+    for record in session.engine.trace:
+        if isinstance(record, GuestLine):
+            name = session.engine.algos[record.algo].name
+            text = record.text.decode(errors="replace").replace("\n", "\\n")
+            file.write(f"{now_ns} {name} {LEVELS[record.level]} {text}\n".encode())

@@ -1,0 +1,267 @@
+"""Tapes: the inputs of a session, in the order in which the engine took them, one JSON line each, zstd-compressed.
+
+```
+{"venuegate_tape":1,"package":"0.1.0","venue":"kraken","symbols":["BTC/USD"], …}         header: what else decides
+{"n":1,"recv_ns":…,"kind":"up","venue":"kraken","link":"public"}
+{"n":2,"recv_ns":…,"venue":"kraken","link":"public","raw":"<the frame, byte for byte>"}  raw_b64 where it is not UTF-8
+{"n":3,"recv_ns":…,"kind":"timer"}
+{"n":4,"recv_ns":…,"kind":"command","name":"kill","who":"ana"}
+{"end":true,"n":4,"hash":"…"}                                                            footer of a session that ended
+```
+A recording made by others is lines of `{"recv_ns":…,"raw":"…"}` alone: plain, gzip or zstd. Compressed blocks are
+ended every second or every thousand lines, so that a file cut short, by a crash or a full disk, still yields its lines.
+"""
+
+import base64
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import msgspec
+import zstandard
+
+from connectors.errors import TapeError
+from runtime.inputs import Command, Frame, Input, LinkDown, LinkUp, Timer
+
+FORMAT: Final = 1
+LINES_A_BLOCK: Final = 1000
+BLOCK_NS: Final = 10**9
+_ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+
+
+class AlgoEntry(msgspec.Struct, frozen=True):
+    """An algo of the session: its name, symbols, the module's digest and where it was."""
+
+    name: str
+    symbols: tuple[str, ...]
+    sha256: str
+    path: str = ""
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything besides the inputs that decides a session's outputs (`engine.EngineSpec`), in plain values."""
+
+    venuegate_tape: int
+    package: str
+    venue: str
+    symbols: tuple[str, ...]
+    depth: int
+    limits: dict[str, int]
+    fees: dict[str, int]
+    tag: str
+    algos: tuple[AlgoEntry, ...] = ()
+    instruments: tuple[dict[str, Any], ...] = ()
+
+
+class Footer(msgspec.Struct, frozen=True):
+    """The end of a session that ended: how many inputs, and its hash."""
+
+    n: int
+    hash: str
+    end: bool = True
+
+
+class _Line(msgspec.Struct):
+    recv_ns: int | None = None
+    n: int = 0
+    kind: str = "frame"
+    venue: str = ""
+    link: str = "public"
+    raw: str | None = None
+    raw_b64: str | None = None
+    name: str = ""
+    who: str = ""
+    reason: str = ""
+    end: bool = False
+    hash: str = ""
+    venuegate_tape: int = 0
+
+
+_decode_line = msgspec.json.Decoder(_Line).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def encode_input(n: int, recv_ns: int, given: Input) -> bytes:
+    """One input as its line."""
+    line: dict[str, Any] = {"n": n, "recv_ns": recv_ns}
+    match given:
+        case Frame(venue, link, raw):
+            line |= {"venue": venue, "link": link}
+            try:
+                line["raw"] = raw.decode()
+            except UnicodeDecodeError:
+                line["raw_b64"] = base64.b64encode(raw).decode()
+        case LinkUp(venue, link):
+            line |= {"kind": "up", "venue": venue, "link": link}
+        case LinkDown(venue, link, reason):
+            line |= {"kind": "down", "venue": venue, "link": link, "reason": reason}
+        case Timer():
+            line["kind"] = "timer"
+        case Command(name, who):
+            line |= {"kind": "command", "name": name, "who": who}
+    return _encode(line) + b"\n"
+
+
+class TapeWriter:
+    """Appends inputs to a file. `append` keeps lines in memory until a block is full; raises OSError on a full disk."""
+
+    def __init__(self, path: Path, header: Header) -> None:
+        self.count = 0
+        self._file = path.open("xb")
+        self._compress = zstandard.ZstdCompressor(level=3)
+        self._lines = [_encode(header) + b"\n"]
+        self._block_ns = 0
+        self._write()
+
+    def append(self, given: Input, recv_ns: int) -> None:
+        self.count += 1
+        self._lines.append(encode_input(self.count, recv_ns, given))
+        if len(self._lines) >= LINES_A_BLOCK or recv_ns - self._block_ns >= BLOCK_NS:
+            self._block_ns = recv_ns
+            self._write()
+
+    def close(self, digest: str) -> None:
+        """Writes the footer."""
+        self._lines.append(_encode(Footer(self.count, digest)) + b"\n")
+        self._write()
+        self._file.close()
+
+    def abandon(self) -> None:
+        """Closes the file as it is: after a failed write there is no honest footer."""
+        self._file.close()
+
+    def _write(self) -> None:
+        if self._lines:
+            block, self._lines = b"".join(self._lines), []
+            self._file.write(self._compress.compress(block))
+            self._file.flush()
+
+
+class TapeReader:
+    """Reads own tapes and foreign recordings alike. `header` is None for a foreign one; `footer` once it was read.
+
+    Iterating yields `(n, recv_ns, input)`. `cut_short` says, afterwards, how the file ended if not at a line's end.
+    Raises TapeError naming file and line for a line that is not what a tape holds.
+    """
+
+    def __init__(self, path: Path, *, venue: str = "") -> None:
+        self.path = path
+        self.footer: Footer | None = None
+        self.cut_short = ""
+        self._venue = venue
+        try:
+            self._raw: BinaryIO = path.open("rb")
+        except OSError as error:
+            raise TapeError(
+                f"cannot be read: {error.strerror}", place=str(path), mend="give the path of a tape"
+            ) from None
+        self._lines = self._read_lines()
+        first = next(self._lines, None)
+        self._pending = first
+        self.header = self._read_header(first)
+        if self.header is not None:
+            self._pending = None
+
+    def __iter__(self) -> Iterator[tuple[int, int, Input]]:
+        last_ns = 0
+        for number, line in enumerate(self._all_lines(), 1 if self.header is None else 2):
+            if not line.strip():
+                continue
+            try:
+                parsed = _decode_line(line)
+            except msgspec.MsgspecError as error:
+                if self.cut_short:  # the half line that the cut left
+                    return
+                raise self._bad(number, f"{error}") from None
+            if parsed.end:
+                self.footer = Footer(parsed.n, parsed.hash)
+                return
+            if parsed.recv_ns is None:
+                raise self._bad(number, "has no recv_ns")
+            last_ns = max(last_ns, parsed.recv_ns)  # some recorders' clocks step back; the engine's time never does
+            yield parsed.n or number, last_ns, self._input(number, parsed)
+        self._raw.close()
+
+    def _input(self, number: int, line: _Line) -> Input:
+        venue = line.venue or self._venue
+        match line.kind:
+            case "frame":
+                if line.raw is not None:
+                    return Frame(venue, line.link, line.raw.encode())
+                if line.raw_b64 is not None:
+                    return Frame(venue, line.link, base64.b64decode(line.raw_b64))
+                raise self._bad(number, "has neither raw nor kind")
+            case "up":
+                return LinkUp(venue, line.link)
+            case "down":
+                return LinkDown(venue, line.link, line.reason)
+            case "timer":
+                return Timer()
+            case "command":
+                return Command(line.name, line.who)
+            case other:
+                raise self._bad(number, f"is of unknown kind {other!r}")
+
+    def _bad(self, number: int, problem: str) -> TapeError:
+        mend = 'a recording is lines of {"recv_ns": <ns>, "raw": "<frame>"}'
+        return TapeError(f"line {number} {problem}", place=str(self.path), mend=mend)
+
+    def _read_header(self, first: bytes | None) -> Header | None:
+        if first is None:
+            raise TapeError("is empty", place=str(self.path), mend="give a tape with lines in it")
+        if b'"venuegate_tape"' not in first[:200]:
+            return None
+        try:
+            header = msgspec.json.decode(first, type=Header)
+        except msgspec.MsgspecError as error:
+            raise TapeError(f"header: {error}", place=str(self.path), mend="this tape's head is damaged") from None
+        if header.venuegate_tape != FORMAT:
+            problem = f"has format {header.venuegate_tape}, this version reads {FORMAT}"
+            raise TapeError(problem, place=str(self.path), mend=f"replay it with venuegate {header.package}")
+        return header
+
+    def _all_lines(self) -> Iterator[bytes]:
+        if self._pending is not None:
+            yield self._pending
+        yield from self._lines
+
+    def _read_lines(self) -> Iterator[bytes]:
+        """Whole lines, then what a cut left of the last one; sets `cut_short` before that one."""
+        rest = b""
+        for chunk in self._chunks():
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from lines
+        if rest:
+            if not rest.rstrip().endswith(b"}"):
+                self.cut_short = self.cut_short or "in the middle of a line"
+            yield rest
+
+    def _chunks(self) -> Iterator[bytes]:
+        magic = self._raw.read(4)
+        self._raw.seek(0)
+        if magic.startswith(_GZIP_MAGIC):
+            yield from self._decompressed(lambda: zlib.decompressobj(wbits=31))
+        elif magic == _ZSTD_MAGIC:
+            yield from self._decompressed(zstandard.ZstdDecompressor().decompressobj)
+        else:
+            while chunk := self._raw.read(1 << 16):
+                yield chunk
+
+    def _decompressed(self, fresh: Callable[[], Any]) -> Iterator[bytes]:
+        """Block by block; what a damaged or missing end makes unreadable ends the tape there."""
+        inflate, is_inside = fresh(), False
+        while data := self._raw.read(1 << 16):
+            while data:
+                is_inside = True
+                try:
+                    yield inflate.decompress(data)
+                except (zlib.error, zstandard.ZstdError) as error:
+                    self.cut_short = f"in a compressed block ({error})"
+                    return
+                data = inflate.unused_data
+                if inflate.eof:
+                    inflate, is_inside = fresh(), False
+        if is_inside:
+            self.cut_short = "in a compressed block"
