@@ -35,6 +35,7 @@ I64_MAX: Final = 2**63 - 1
 # A decimal with more digits than this is not a price on any venue; it bounds the work of 10**exponent.
 _EXPONENT_MAX: Final = 64
 _EXACT_UNITS_MAX: Final = 10**14 - 1
+_PRICES_KEPT: Final = 4096
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _RFC3339: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?Z")
 
@@ -124,9 +125,10 @@ class FloatGrid:
     `price_precision` ≤ 9 and `size_precision` ≤ 8 decimals (`Instrument` refuses others).
     """
 
-    __slots__ = ("price_factor", "price_max", "price_power", "size_factor", "size_max", "size_power")
+    __slots__ = ("_prices", "price_factor", "price_max", "price_power", "size_factor", "size_max", "size_power")
 
     def __init__(self, price_precision: int, size_precision: int) -> None:
+        self._prices: dict[float, int] = {}  # the same few hundred prices come again and again
         self.price_power = float(10**price_precision)
         self.size_power = float(10**size_precision)
         self.price_factor = 10 ** (PRICE_DECIMALS - price_precision)
@@ -138,17 +140,24 @@ class FloatGrid:
         """`[(px_1e9, sz_1e8), …]`, or None when some number cannot be proved exact: read the text instead."""
         price_power, size_power = self.price_power, self.size_power
         price_max, size_max = self.price_max, self.size_max
-        price_factor, size_factor = self.price_factor, self.size_factor
+        size_factor, prices = self.size_factor, self._prices
         out = []
         try:
             for level in raw:
                 x = level.price
-                t = int(x * price_power + 0.5)
+                px = prices.get(x)
+                if px is None:
+                    t = int(x * price_power + 0.5)
+                    if t / price_power != x or not 0 < t <= price_max:
+                        return None
+                    if len(prices) >= _PRICES_KEPT:
+                        prices.clear()
+                    px = prices[x] = t * self.price_factor
                 y = level.qty
                 u = int(y * size_power + 0.5)
-                if t / price_power != x or u / size_power != y or not 0 < t <= price_max or u > size_max:
+                if u / size_power != y or not 0 <= u <= size_max:
                     return None
-                out.append((t * price_factor, u * size_factor))
+                out.append((px, u * size_factor))
         except (OverflowError, ValueError):  # infinite; not a number
             return None
         return out

@@ -125,7 +125,7 @@ class Oms:
         if report.exec_type is ExecType.REPLACED and report.qty_1e8 > 0:
             order.px_1e9, order.qty_1e8 = report.px_1e9, report.qty_1e8
         if is_fill and order.filled_1e8 >= order.qty_1e8:
-            if report.leaves_qty_1e8 == 0:  # else an amend upwards took effect before its answer reached us
+            if order.filled_1e8 >= report.cum_qty_1e8 + report.leaves_qty_1e8:  # else amended upwards, not yet told
                 target = OrderState.FILLED
             if order.filled_1e8 > order.qty_1e8:
                 self.anomalies += 1

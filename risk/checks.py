@@ -18,6 +18,8 @@ from risk.exposure import Exposure
 from risk.limits import Limits
 
 SECOND_NS = 10**9
+_MARKET = int(OrderType.MARKET)  # plain integers: an enum's member costs a lookup each time
+_POST_ONLY = int(OrderType.POST_ONLY)
 QTY_MAX_1E8 = 2**62  # a quantity above this is a guest's mistake, and products stay far from overflow anywhere
 
 
@@ -69,7 +71,7 @@ class Market:
 class Case:
     """One action under judgement. `more_1e8`: quantity it adds to what is already counted as open."""
 
-    __slots__ = ("exposure", "instrument", "is_amend", "latched", "limits", "loss_1e17", "market", "more_1e8", "now_ns",
+    __slots__ = ("ask_1e9", "bid_1e9", "exposure", "instrument", "is_amend", "latched", "limits", "market", "more_1e8", "now_ns",
                  "open_count", "order_type", "px_1e9", "qty_1e8", "reach_1e9", "reduces", "side", "state",
                  "window")  # fmt: skip
 
@@ -85,6 +87,8 @@ class Case:
     qty_1e8: int
     order_type: int
     more_1e8: int
+    bid_1e9: int  # best of the book; 0 where that side is empty or the book invalid
+    ask_1e9: int
     reach_1e9: int  # the worst price it may trade at: its own, or for a market order the depth it needs
     reduces: bool
     is_amend: bool
@@ -107,11 +111,11 @@ def check_reduce_only(case: Case) -> Denied | None:
 def check_well_formed(case: Case) -> Denied | None:
     if case.side not in (1, -1):
         return Denied(DenyReason.INVALID_ORDER, 1, case.side, "side is +1 or -1")
-    if not 0 <= case.order_type <= OrderType.POST_ONLY:
-        return Denied(DenyReason.INVALID_ORDER, OrderType.POST_ONLY, case.order_type, "order_type is 0 … 4")
+    if not 0 <= case.order_type <= _POST_ONLY:
+        return Denied(DenyReason.INVALID_ORDER, _POST_ONLY, case.order_type, "order_type is 0 … 4")
     if not 0 < case.qty_1e8 <= QTY_MAX_1E8:
         return Denied(DenyReason.INVALID_ORDER, QTY_MAX_1E8, case.qty_1e8, "quantity is positive (1e-8)")
-    if case.px_1e9 <= 0 and case.order_type != OrderType.MARKET:
+    if case.px_1e9 <= 0 and case.order_type != _MARKET:
         return Denied(DenyReason.INVALID_ORDER, 1, case.px_1e9, "a price is positive (1e-9)")
     return None
 
@@ -122,7 +126,7 @@ def check_grid(case: Case) -> Denied | None:
         return Denied(
             DenyReason.OFF_GRID, instrument.lot_size_1e8, case.qty_1e8, "quantity is a multiple of the lot (1e-8)"
         )
-    if case.px_1e9 % instrument.tick_size_1e9 and case.order_type != OrderType.MARKET:
+    if case.px_1e9 % instrument.tick_size_1e9 and case.order_type != _MARKET:
         return Denied(
             DenyReason.OFF_GRID, instrument.tick_size_1e9, case.px_1e9, "price is a multiple of the tick (1e-9)"
         )
@@ -136,12 +140,14 @@ def check_open_orders(case: Case) -> Denied | None:
 
 
 def check_venue_ready(case: Case) -> Denied | None:
+    if case.market.link.system == "online" and case.instrument.status == "online":
+        return None
     for word in (case.market.link.system, case.instrument.status):
         if word == "online":
             continue
-        if word == "post_only" and case.order_type == OrderType.POST_ONLY:
+        if word == "post_only" and case.order_type == _POST_ONLY:
             continue
-        if word == "limit_only" and case.order_type != OrderType.MARKET:
+        if word == "limit_only" and case.order_type != _MARKET:
             continue
         if word == "reduce_only" and case.reduces:
             continue
@@ -162,7 +168,7 @@ def check_market_data(case: Case) -> Denied | None:
     book = market.book
     if not book.valid:
         return Denied(DenyReason.STALE_MARKET_DATA, 0, 0, f"book is invalid: {book.reason}")
-    bid, ask = book.best_bid_1e9, book.best_ask_1e9
+    bid, ask = case.bid_1e9, case.ask_1e9
     if not bid or not ask:
         return Denied(DenyReason.STALE_MARKET_DATA, 0, 0, "book has an empty side")
     if bid >= ask:
@@ -194,11 +200,11 @@ def check_rate(case: Case) -> Denied | None:
 def check_collar(case: Case) -> Denied | None:
     """A market order is judged by the worst price it needs; one needing more than the book shows has none."""
     book = case.market.book
-    if case.order_type == OrderType.MARKET:
+    if case.order_type == _MARKET:
         shown = sum(size for _, size in (book.asks if case.side > 0 else book.bids))
         if case.qty_1e8 > shown:
             return Denied(DenyReason.PRICE_COLLAR, bounded(shown), case.qty_1e8, "quantity the book shows (1e-8)")
-    mid_sum = book.best_bid_1e9 + book.best_ask_1e9
+    mid_sum = case.bid_1e9 + case.ask_1e9
     off = abs(2 * case.reach_1e9 - mid_sum) * 10_000
     if off > case.limits.price_collar_bps * mid_sum:
         return Denied(
@@ -214,8 +220,7 @@ def check_notional(case: Case) -> Denied | None:
     """A limit order is valued at the better of its price and the touch it would trade at: never below its cost."""
     if case.reduces:
         return None
-    book = case.market.book
-    touch = book.best_ask_1e9 if case.side > 0 else book.best_bid_1e9
+    touch = case.ask_1e9 if case.side > 0 else case.bid_1e9
     value = case.qty_1e8 * max(case.reach_1e9, touch)
     if value > case.limits.max_order_notional_1e9 * SIZE_ONE:
         notional_1e9 = bounded(-(-value // SIZE_ONE))

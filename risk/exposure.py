@@ -143,8 +143,8 @@ class Account:
             live.filled_1e8 += report.last_qty_1e8
             self.exposures[live.instrument].trade(live.side, report.last_qty_1e8, report.last_px_1e9, report.fee_1e9)
             self._count(live, max(live.most_1e8 - live.filled_1e8, 0))
-            # the last fill may overtake an earlier one: what we have not seen filled still counts
-            if report.leaves_qty_1e8 == 0 and live.filled_1e8 >= live.qty_1e8:
+            # ended by what we saw filled: the last fill may overtake another, an amend upwards its own answer
+            if live.filled_1e8 >= max(live.qty_1e8, report.cum_qty_1e8 + report.leaves_qty_1e8):
                 self._finish(report.client_order_id, live)
         elif kind is ExecType.REPLACED:
             if report.qty_1e8 > 0:  # without a total nothing is released

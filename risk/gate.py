@@ -16,6 +16,8 @@ from risk.denial import Denied, DenyReason
 from risk.exposure import Account, LiveOrder
 from risk.limits import Limits
 
+_MARKET = int(OrderType.MARKET)
+_LIMIT = int(OrderType.LIMIT)
 DAY_NS = 86_400 * 10**9
 
 
@@ -42,7 +44,7 @@ class Gate:
         self.approvals = 0
         self._orders = Window(limits.max_order_rate)
         self._cancels = Window(limits.max_order_rate)
-        self._day_end_ns = 0
+        self.day_end_ns = 0
         self._case = Case()
         self._case.limits = limits
 
@@ -88,7 +90,7 @@ class Gate:
                 DenyReason.UNKNOWN_ORDER, 0, order_id, "no open order with this id"
             )
         more = qty_1e8 - live.filled_1e8 - live.leaves_1e8
-        denied = self._run(algo, live.instrument, live.side, px_1e9, qty_1e8, OrderType.LIMIT, more, live, now_ns)
+        denied = self._run(algo, live.instrument, live.side, px_1e9, qty_1e8, _LIMIT, more, live, now_ns)
         if denied is not None:
             return denied
         order = AmendOrder(live.client_order_id, algo, live.instrument, order_id, live.side, px_1e9, qty_1e8, action_id)
@@ -123,9 +125,10 @@ class Gate:
             case.open_count = self.account.open_counts.get(algo, 0)
             case.latched = bool(self.latched) and instrument.quote in self.latched
             case.reduces = (
-                side in (1, -1) and exposure.position_1e8 * side < 0 and exposure.only_reduces(side, max(more_1e8, 0))
+                exposure.position_1e8 * side < 0 and side in (1, -1) and exposure.only_reduces(side, max(more_1e8, 0))
             )
-            case.reach_1e9 = market.book.reach_1e9(side, qty_1e8) if order_type == OrderType.MARKET else px_1e9
+            case.bid_1e9, case.ask_1e9 = market.book.touch()
+            case.reach_1e9 = market.book.reach_1e9(side, qty_1e8) if order_type == _MARKET else px_1e9
             for check in CHECKS:
                 denied = check(case)
                 if denied is not None:
@@ -218,10 +221,10 @@ class Gate:
 
     def roll(self, now_ns: int) -> bool:
         """Starts a new day's PnL at the first input after 00:00 UTC; True when it did. The latch stays."""
-        if now_ns < self._day_end_ns:
+        if now_ns < self.day_end_ns:
             return False
-        is_first = self._day_end_ns == 0
-        self._day_end_ns = (now_ns // DAY_NS + 1) * DAY_NS
+        is_first = self.day_end_ns == 0
+        self.day_end_ns = (now_ns // DAY_NS + 1) * DAY_NS
         if is_first:
             return False
         for exposure in self.account.exposures:

@@ -15,31 +15,42 @@ from risk.limits import Limits
 from runtime import abi
 from runtime.abi import GuestStatus
 
+_pack_order = abi.OPEN_ORDER.pack_into
+_ORDERS_AT: Final = abi.ORDERS_AT
+_ORDER_BYTES: Final = abi.ORDER_BYTES
+_COUNT_AT: Final = abi.ORDER_CT_AT
 _I64_MAX: Final = 2**63 - 1
 _UNREALIZED: Final = abi.UNREALIZED_AT // 8
 _SESSION: Final = abi.SESSION_AT // 8
 
 
+_PENDING_NEW: Final = OrderState.PENDING_NEW
+_PENDING: Final = GuestStatus.PENDING
+
+
 def guest_status(order: Order) -> GuestStatus:
     """What a guest sees of our state: an order in doubt is PENDING, one being cancelled is still what it was."""
-    if order.state in TERMINAL:
+    state = order.state
+    if state is _PENDING_NEW:  # the common case: it was just sent
+        return _PENDING
+    if state is OrderState.UNKNOWN:
+        return _PENDING
+    if state in TERMINAL:
         return GuestStatus.DEAD
-    if order.state in (OrderState.PENDING_NEW, OrderState.UNKNOWN):
-        return GuestStatus.PENDING
     return GuestStatus.PARTIAL if order.filled_1e8 else GuestStatus.ACKED
 
 
 class AlgoState:
     """`buffer` is handed to the guest as it stands."""
 
-    __slots__ = ("_dead", "_marked", "_table", "_words", "buffer", "symbol_id")
+    __slots__ = ("_marked", "_table", "_words", "buffer", "dead", "symbol_id")
 
     def __init__(self, symbol_id: int, limits: Limits) -> None:
         self.buffer = bytearray(abi.STATE_BYTES)
         self.symbol_id = symbol_id
         self._words = memoryview(self.buffer).cast("q")
         self._table: list[Order] = []
-        self._dead = 0
+        self.dead = 0
         self._marked = False
         self.buffer[abi.SYMBOL_ID_AT : abi.SYMBOL_ID_AT + 2] = symbol_id.to_bytes(2, "little")
         self.limits(limits, TradingState.ACTIVE)
@@ -91,10 +102,14 @@ class AlgoState:
             self.sweep()
             if len(self._table) >= abi.ORDERS_MAX:
                 return
-        order.slot = len(self._table)
+        slot = order.slot = len(self._table)
         self._table.append(order)
-        self.update(order)
-        self.buffer[abi.ORDER_CT_AT] = len(self._table)
+        self.buffer[_COUNT_AT] = slot + 1
+        qty_1e8 = order.qty_1e8 if order.side > 0 else -order.qty_1e8
+        _pack_order(
+            self.buffer, _ORDERS_AT + slot * _ORDER_BYTES,
+            order.order_id, order.px_1e9, qty_1e8, order.filled_1e8, order.side, guest_status(order),
+        )  # fmt: skip
 
     def update(self, order: Order) -> None:
         """Rewrites the order's entry; nothing to do for one whose entry is gone."""
@@ -104,7 +119,7 @@ class AlgoState:
         status = guest_status(order)
         at = abi.ORDERS_AT + slot * abi.ORDER_BYTES
         if status is GuestStatus.DEAD and self.buffer[at + 33] != GuestStatus.DEAD:
-            self._dead += 1
+            self.dead += 1
         abi.OPEN_ORDER.pack_into(
             self.buffer,
             at,
@@ -116,17 +131,13 @@ class AlgoState:
             status,
         )
 
-    @property
-    def has_dead(self) -> bool:
-        return self._dead > 0
-
     def sweep(self) -> None:
         """After a callback: entries that were shown DEAD make room."""
         kept = [order for order in self._table if not order.is_finished]
         for order in self._table:
             order.slot = -1
         self._table = []
-        self._dead = 0
+        self.dead = 0
         self.buffer[abi.ORDERS_AT : abi.ORDER_CT_AT] = bytes(abi.ORDER_CT_AT - abi.ORDERS_AT)
         self.buffer[abi.ORDER_CT_AT] = 0
         for order in kept:

@@ -24,6 +24,10 @@ from runtime.instance import AlgoInstance
 from runtime.sim.paper import PaperOutput, PaperVenue
 
 _REFUSED: Final = frozenset({ExecType.REJECTED, ExecType.REPLACE_REJECTED, ExecType.CANCEL_REJECTED})
+_NOTHING: Final = (0,) * 10
+_NEW: Final = int(ActionKind.NEW)
+_CANCEL: Final = int(ActionKind.CANCEL)
+_AMEND: Final = int(ActionKind.AMEND)
 _OURS: Final = (0, 0, 0, 0, int(ActionKind.CANCEL), 0, 0, 0, 0, 0)
 
 
@@ -57,14 +61,14 @@ class Desk:
     def act(self, algo: AlgoInstance, actions: list[Action], now_ns: int) -> None:
         """Carries out one callback's actions in order; an all-zero action is a no-op (ABI)."""
         for action in actions:
-            if any(action) and algo.is_alive:
+            if action != _NOTHING and algo.is_alive:
                 self._act(algo, action, now_ns)
 
     def _act(self, algo: AlgoInstance, action: Action, now_ns: int) -> None:
         self.actions += 1
         order_id, px_1e9, qty_1e8, side, kind, order_type, venue_id, pool_idx, symbol_idx, _ = action
         name = f"{self._tag}-{self.actions}"
-        if kind == ActionKind.NEW:
+        if kind == _NEW:
             new = self.gate.check_new(
                 algo.index, name, order_id, side, px_1e9, qty_1e8, order_type, venue_id, pool_idx, symbol_idx, now_ns
             )
@@ -73,12 +77,12 @@ class Desk:
                 order = self.oms.submit(new)
                 algo.state_of(order.instrument).add(order)
                 self._sent(self.paper.submit(new, now_ns), now_ns)
-        elif kind == ActionKind.CANCEL:
+        elif kind == _CANCEL:
             cancel = self.gate.check_cancel(algo.index, name, order_id, now_ns)
             self._record(algo, action, cancel, now_ns)
             if isinstance(cancel, Approved):
                 self._cancel(cancel, now_ns)
-        elif kind == ActionKind.AMEND:
+        elif kind == _AMEND:
             amend = self.gate.check_amend(algo.index, name, order_id, px_1e9, qty_1e8, now_ns)
             self._record(algo, action, amend, now_ns)
             if isinstance(amend, Approved):

@@ -33,6 +33,7 @@ from oms.manager import Oms
 from risk.checks import Link, Market, TradingState
 from risk.gate import Deployment, Gate
 from risk.limits import Limits
+from runtime.algostate import AlgoState
 from runtime.desk import Desk
 from runtime.host import AlgoHost
 from runtime.inputs import Command, Frame, Input, LinkDown, LinkUp, Output, Timer, Trace, VenueOutput
@@ -108,8 +109,9 @@ class Engine:
             AlgoInstance(index, algo.name, algo.host, deployment, spec.limits, self.trace)
             for index, (algo, deployment) in enumerate(zip(spec.algos, deployments, strict=True))
         ]
-        self._followers: list[list[AlgoInstance]] = [
-            [algo for algo in self.algos if index in algo.deployment.instruments] for index in range(len(spec.symbols))
+        self._followers: list[list[tuple[AlgoInstance, AlgoState]]] = [
+            [(algo, algo.state_of(index)) for algo in self.algos if index in algo.deployment.instruments]
+            for index in range(len(spec.symbols))
         ]
         paper = PaperVenue(self._encoder(), self.books, spec.fees, spec.venue.refusals)
         self.desk = Desk(self.gate, self.oms, paper, self.algos, spec.tag, self._out, self.trace)
@@ -135,11 +137,18 @@ class Engine:
     # --- the turn --------------------------------------------------------------------------------------------------
 
     def step(self, given: Input, now_ns: int) -> list[Output]:
-        """Takes one input; returns what is to be done about it, in order. Never raises on any input."""
-        self.trace.clear()
-        self.touched.clear()
-        self._out.clear()
-        if self.gate.roll(now_ns):
+        """Takes one input; returns what is to be done about it, in order. Never raises on any input.
+
+        The list is the engine's own and is emptied at the next step.
+        """
+        out = self._out
+        if out:
+            out.clear()
+        if self.trace:
+            self.trace.clear()
+        if self.touched:
+            self.touched.clear()
+        if now_ns >= self.gate.day_end_ns and self.gate.roll(now_ns):
             self._new_day()
         if type(given) is Frame:
             self.stats.frames += 1
@@ -155,7 +164,7 @@ class Engine:
             self._session(self.session.close(now_ns), now_ns)
         elif type(given) is Command:
             self._command(given, now_ns)
-        return list(self._out)
+        return out
 
     def _session(self, outputs: Sequence[SessionOutput], now_ns: int) -> None:
         for output in outputs:
@@ -219,41 +228,44 @@ class Engine:
         self._verify(snapshot.instrument, book, snapshot.checksum, now_ns)
 
     def _verify(self, index: int, book: L2Book, expected: int | None, now_ns: int) -> None:
-        """Nothing is served, marked or traded on before the venue's own checksum agrees."""
+        """Nothing is served, marked or traded on before the venue's own checksum agrees.
+
+        The mid may have moved: gate and positions are marked anew before anybody acts on it.
+        """
+        stats = self.stats
         if expected is not None and self._checksum is not None:
             if self._checksum(book) != expected:
-                self.stats.checksums_failed += 1
+                stats.checksums_failed += 1
                 self._gap(index, "checksum" if book.is_deep else "checksum of a thin book", now_ns)
                 return
-            self.stats.checksums_ok += 1
+            stats.checksums_ok += 1
         self.touched.append(index)
-        if book.is_two_sided:
-            self._mark(index, book.best_bid_1e9 + book.best_ask_1e9, now_ns)
-        self.desk.on_book(index, now_ns)
-        for algo in self._followers[index]:
-            if algo.is_alive:
-                self._on_book(algo, index, book, now_ns)
+        bid_1e9, ask_1e9 = book.touch()
+        if bid_1e9 and ask_1e9:
+            self.desk.marks[index] = bid_1e9 + ask_1e9
+            if self.oms.positions:
+                self._mark_positions(index, bid_1e9 + ask_1e9)
+            if self.gate.mark(index, bid_1e9 + ask_1e9):
+                self.desk.loss_latched(now_ns)
+        if self.desk.paper.is_busy:
+            self.desk.on_book(index, now_ns)
+        for algo, state in self._followers[index]:
+            if not algo.is_alive:
+                continue
+            try:
+                actions = algo.on_book(book.buffer, state)
+            except GuestFault as fault:
+                self.desk.fault(algo, fault, now_ns)
+            else:
+                if actions:
+                    self.desk.act(algo, actions, now_ns)
 
-    def _mark(self, index: int, mid_sum_1e9: int, now_ns: int) -> None:
-        """The mid may have moved: gate and positions are marked anew before anybody acts on it."""
-        self.desk.marks[index] = mid_sum_1e9
-        if self.oms.positions:
-            for algo in self._followers[index]:
-                position = self.oms.positions.get((algo.index, index))
-                if position is not None:
-                    position.mid_sum_1e9 = mid_sum_1e9
-                    algo.state_of(index).mark(position)
-        if self.gate.mark(index, mid_sum_1e9):
-            self.desk.loss_latched(now_ns)
-
-    def _on_book(self, algo: AlgoInstance, index: int, book: L2Book, now_ns: int) -> None:
-        try:
-            actions = algo.on_book(book.buffer, algo.state_of(index))
-        except GuestFault as fault:
-            self.desk.fault(algo, fault, now_ns)
-            return
-        if actions:
-            self.desk.act(algo, actions, now_ns)
+    def _mark_positions(self, index: int, mid_sum_1e9: int) -> None:
+        for algo, state in self._followers[index]:
+            position = self.oms.positions.get((algo.index, index))
+            if position is not None:
+                position.mid_sum_1e9 = mid_sum_1e9
+                state.mark(position)
 
     def _gap(self, index: int, reason: str, now_ns: int) -> None:
         """This book is not the venue's: drop it now, ask for a new one, leave the others alone."""
@@ -280,8 +292,8 @@ class Engine:
     def _tell_metadata(self, index: int) -> None:
         instrument = self.instruments[index]
         if instrument is not None:
-            for algo in self._followers[index]:
-                algo.state_of(index).instrument(instrument)
+            for _, state in self._followers[index]:
+                state.instrument(instrument)
 
     def _new_day(self) -> None:
         self.oms.new_session()

@@ -14,7 +14,7 @@ from typing import Final
 
 from wasmtime import Engine as WasmEngine
 from wasmtime import Func as WasmFunc
-from wasmtime import FuncType, Linker, Memory, Module, Store, ValType, WasmtimeError
+from wasmtime import FuncType, Linker, Memory, Module, ValType, WasmtimeError
 
 from connectors.errors import GuestFault, ModuleError
 from runtime import abi
@@ -28,6 +28,7 @@ PAGE: Final = 65_536
 Action = tuple[int, int, int, int, int, int, int, int, int, int]  # abi.ACTION's fields in order
 LogLine = tuple[int, bytes]  # level 0 trace … 4 error, the bytes as the guest wrote them
 
+_unpack_action = abi.ACTION.unpack_from
 _engine: WasmEngine | None = None
 
 
@@ -162,7 +163,7 @@ class AlgoHost:
         slot = {record: self._view[at[record] : at[record] + size] for record, size in abi.RECORDS.items()}
         self._book_slot, self._state_slot = slot["book"], slot["state"]
         self._fill_slot, self._reject_slot = slot["fill"], slot["reject"]
-        self._book_ptr, self._state_ptr = at["book"], at["state"]
+        self.book_ptr, self.state_ptr = at["book"], at["state"]
         self._fill_ptr, self._reject_ptr = at["fill"], at["reject"]
         if self.generation is not abi.Generation.V0_1:
             features = bytearray(abi.FEATURES_BYTES)
@@ -189,8 +190,8 @@ class AlgoHost:
         calls = self._calls
         calls.refuel()
         slots = calls.slots
-        slots[0] = self._book_ptr
-        slots[2] = self._state_ptr
+        slots[0] = self.book_ptr
+        slots[2] = self.state_ptr
         calls.call(self._book_at, 2)
         if self._import_fault is not None:
             self._raise_import_fault()
@@ -203,7 +204,7 @@ class AlgoHost:
         """Reports one execution; `state` already shows its effect."""
         self._fill_slot[:] = fill
         self._state_slot[:] = state
-        self._call("algo_on_fill", self._fill_ptr, self._state_ptr)
+        self._call("algo_on_fill", self._fill_ptr, self.state_ptr)
 
     def on_reject(self, reject: bytes) -> None:
         """Reports one refusal, ours or the venue's."""
@@ -213,7 +214,7 @@ class AlgoHost:
     def on_shutdown(self, state: bytearray) -> list[Action]:
         """The last callback."""
         self._state_slot[:] = state
-        pointer = self._call("algo_on_shutdown", self._state_ptr)
+        pointer = self._call("algo_on_shutdown", self.state_ptr)
         if pointer != self._actions_ptr:
             self._look_at(pointer)
         return self._actions() if self._actions_count[0] else []
@@ -251,6 +252,8 @@ class AlgoHost:
         count = self._actions_count[0]
         if count > abi.ACTIONS_MAX:
             raise GuestFault("count", f"{count} actions, at most {abi.ACTIONS_MAX} fit")
+        if count == 1:
+            return [_unpack_action(self._actions_view, abi.ACTIONS_AT)]
         end = abi.ACTIONS_AT + count * abi.ACTION_BYTES
         return list(abi.ACTION.iter_unpack(self._actions_view[abi.ACTIONS_AT : end]))
 
@@ -281,10 +284,9 @@ class AlgoHost:
     def fuel_left(self) -> int:
         return self._calls.fuel()
 
-    @property
-    def store(self) -> Store:
-        """For `inspect`-like tools and benchmarks."""
-        return self._store
+    def raw_call(self) -> tuple[GuestCalls, int, memoryview]:
+        """The bare on_book call, for benchmarks: (calls, function, argument slots); the caller does what `on_book` does."""
+        return self._calls, self._book_at, self._calls.slots
 
 
 def _signature(func_type: FuncType) -> tuple[tuple[str, ...], tuple[str, ...]]:

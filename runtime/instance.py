@@ -13,18 +13,8 @@ from runtime.inputs import GuestLine, Trace
 class AlgoInstance:
     """`states[k]` is the record for the k-th symbol of the deployment. Callbacks return actions or raise GuestFault."""
 
-    __slots__ = (
-        "callbacks",
-        "deployment",
-        "host",
-        "index",
-        "is_alive",
-        "is_faulty",
-        "name",
-        "positions_of",
-        "states",
-        "trace",
-    )
+    __slots__ = ("_callbacks", "book_calls", "deployment", "host", "index", "is_alive", "is_faulty", "name", "positions_of",
+                 "states", "trace")  # fmt: skip
 
     def __init__(
         self, index: int, name: str, host: AlgoHost, deployment: Deployment, limits: Limits, trace: Trace
@@ -37,36 +27,43 @@ class AlgoInstance:
         self.positions_of = {instrument: symbol_id for symbol_id, instrument in enumerate(deployment.instruments)}
         self.is_alive = True
         self.is_faulty = False
-        self.callbacks: Counter[str] = Counter()
+        self._callbacks: Counter[str] = Counter()
         self.trace = trace
+        self.book_calls = 0
+
+    @property
+    def callbacks(self) -> dict[str, int]:
+        """How often each callback ran."""
+        return {"on_book": self.book_calls, **self._callbacks}
 
     def state_of(self, instrument: int) -> AlgoState:
         return self.states[self.positions_of[instrument]]
 
     def on_book(self, book: bytearray, state: AlgoState) -> list[Action]:
-        self.callbacks["on_book"] += 1
+        self.book_calls += 1
         actions = self.host.on_book(book, state.buffer, state.symbol_id)
-        self._after(state)
+        if state.dead or self.host.logs:
+            self._after(state)
         return actions
 
     def on_fill(self, fill: bytes, state: AlgoState) -> None:
-        self.callbacks["on_fill"] += 1
+        self._callbacks["on_fill"] += 1
         self.host.on_fill(fill, state.buffer)
         self._after(state)
 
     def on_reject(self, reject: bytes) -> None:
-        self.callbacks["on_reject"] += 1
+        self._callbacks["on_reject"] += 1
         self.host.on_reject(reject)
         self._logged()
 
     def on_shutdown(self) -> list[Action]:
-        self.callbacks["on_shutdown"] += 1
+        self._callbacks["on_shutdown"] += 1
         actions = self.host.on_shutdown(self.states[0].buffer)
         self._after(self.states[0])
         return actions
 
     def _after(self, state: AlgoState) -> None:
-        if state.has_dead:
+        if state.dead:
             state.sweep()
         if self.host.logs:
             self._logged()

@@ -68,6 +68,11 @@ class PaperVenue:
         self._sequence = 0
         self._executions = 0
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a new book could matter: something rests, or something was taken."""
+        return bool(self._orders or self._taken)
+
     # --- what we ask -----------------------------------------------------------------------------------------------
 
     def submit(self, approved: Approved[NewOrder], now_ns: int) -> list[PaperOutput]:
@@ -135,7 +140,11 @@ class PaperVenue:
             taken = self._taken.get((instrument, side))
             if taken:
                 shown = dict(self._levels(instrument, side))
-                self._taken[instrument, side] = {px: min(used, shown[px]) for px, used in taken.items() if px in shown}
+                kept = {px: min(used, shown[px]) for px, used in taken.items() if px in shown}
+                if kept:
+                    self._taken[instrument, side] = kept
+                else:
+                    del self._taken[instrument, side]
         out: list[ExecReport] = []
         for name, paper in self._resting(instrument):
             if self._crosses(paper):

@@ -121,19 +121,25 @@ class World:
     # --- what the venue answers ------------------------------------------------------------------------------------
 
     def report(self, order: NewOrder, kind: ExecType, **fields: Any) -> bool:
-        return self.gate.fold(ExecReport(order.client_order_id, kind, order.instrument, **fields))
+        return self.gate.fold(
+            ExecReport(client_order_id=order.client_order_id, exec_type=kind, instrument=order.instrument, **fields)
+        )
 
     def fill(
-        self, order: NewOrder, qty_1e8: int | None = None, px_1e9: int | None = None, *, leaves: int = 0, fee: int = 0
-    ) -> bool:
+        self, order: NewOrder, qty_1e8: int | None = None, px_1e9: int | None = None, *, cum: int | None = None,
+        leaves: int = 0, fee: int = 0,
+    ) -> bool:  # fmt: skip
         """One new execution, the whole order by default; True when it latched the daily loss."""
         self.executions += 1
+        live = self.gate.account.live.get(order.client_order_id)
+        before = live.filled_1e8 if live is not None else 0
         return self.report(
             order,
             ExecType.TRADE,
             exec_id=f"e{self.executions}",
             last_qty_1e8=order.qty_1e8 if qty_1e8 is None else qty_1e8,
             last_px_1e9=order.px_1e9 if px_1e9 is None else px_1e9,
+            cum_qty_1e8=before + (order.qty_1e8 if qty_1e8 is None else qty_1e8) if cum is None else cum,
             leaves_qty_1e8=leaves,
             fee_1e9=fee,
         )

@@ -39,7 +39,7 @@ def book(
     """`stamp` None: the member is missing, as in snapshots of 2024–25."""
 
     def side(levels: Iterable[TextLevel]) -> str:
-        return "[" + ",".join('{"price":%s,"qty":%s}' % level for level in levels) + "]"
+        return "[" + ",".join(f'{{"price":{price},"qty":{qty}}}' for price, qty in levels) + "]"
 
     tail = f',"timestamp":"{stamp}"' if stamp is not None else ""
     return (

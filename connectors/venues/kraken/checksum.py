@@ -14,4 +14,4 @@ LEVELS = 10
 
 def checksum(book: L2Book) -> int:
     """Unsigned CRC-32 of the book's top ten; 0 for an empty book."""
-    return crc32(b"".join(book.ask_texts(LEVELS) + book.bid_texts(LEVELS)))
+    return crc32(book.texts(LEVELS).encode())

@@ -6,14 +6,19 @@ exponent is not documented. The token is a placeholder; `runtime/net.py` puts th
 
 from collections.abc import Sequence
 
+import msgspec
+
 from connectors.instrument import Instrument
 from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder, OrderType
 from connectors.session import Send
-from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS, decimal_text
+from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS
 
 LINK = "private"
 _TOKEN = b'"token":"{secret:ws_token}"}'
 
+_MARKET = int(OrderType.MARKET)
+_PRICE_ONE = 10**PRICE_DECIMALS
+_SIZE_ONE = 10**SIZE_DECIMALS
 # order_type, time_in_force and post_only of each of the guest's types
 _TERMS = {
     OrderType.LIMIT: (b"limit", b',"time_in_force":"gtc"'),
@@ -24,30 +29,42 @@ _TERMS = {
 }
 
 
-class _Template:
-    """What is the same in every order of one instrument: filled in with three values instead of built from ten."""
+def _number(decimals: int) -> bytes:
+    """A format for (whole part, decimals); without decimals the second is taken and not printed."""
+    return b"%%d.%%0%dd" % decimals if decimals else b"%d%.0a"
 
-    __slots__ = ("heads", "instrument", "price_decimals", "price_digit", "size_decimals", "size_digit")
+
+class _Template:
+    """What is the same in every order of one instrument, as formats: one operation prints an order."""
+
+    __slots__ = ("amend", "instrument", "price_digit", "size_digit", "submit")
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
-        self.price_decimals = instrument.price_precision
-        self.size_decimals = instrument.size_precision
         self.price_digit = 10 ** (PRICE_DECIMALS - instrument.price_precision)
         self.size_digit = 10 ** (SIZE_DECIMALS - instrument.size_precision)
-        symbol = instrument.symbol.encode()
-        self.heads = {
-            (int(order_type), side): b'{"method":"add_order","params":{"order_type":"%s","side":"%s","symbol":"%s"%s'
-            % (kind, b"buy" if side > 0 else b"sell", symbol, terms)
+        symbol = msgspec.json.encode(instrument.symbol).replace(b"%", b"%%")
+        price, size = _number(instrument.price_precision), _number(instrument.size_precision)
+        self.submit = {
+            (int(order_type), side): b"".join(
+                (
+                    b'{"method":"add_order","params":{"order_type":"%s","side":"%s","symbol":%s%s'
+                    % (kind, b"buy" if side > 0 else b"sell", symbol, terms),
+                    b"" if order_type is OrderType.MARKET else b',"limit_price":' + price,
+                    b',"order_qty":' + size,
+                    b',"cl_ord_id":"%s",' + _TOKEN + b',"req_id":%d}',
+                )
+            )
             for order_type, (kind, terms) in _TERMS.items()
             for side in (1, -1)
         }
-
-    def price(self, px_1e9: int) -> str:
-        return decimal_text(px_1e9 // self.price_digit, self.price_decimals)
-
-    def size(self, qty_1e8: int) -> str:
-        return decimal_text(qty_1e8 // self.size_digit, self.size_decimals)
+        self.amend = b"".join(
+            (
+                b'{"method":"amend_order","params":{"cl_ord_id":"%s","limit_price":' + price,
+                b',"order_qty":' + size,
+                b"," + _TOKEN + b',"req_id":%d}',
+            )
+        )
 
 
 class KrakenOrders:
@@ -72,21 +89,23 @@ class KrakenOrders:
         del now_ns
         order = approved.order
         template = self._template(order.instrument)
-        price = "" if order.order_type == OrderType.MARKET else f',"limit_price":{template.price(order.px_1e9)}'
-        tail = f'{price},"order_qty":{template.size(order.qty_1e8)},"cl_ord_id":"{order.client_order_id}",'
-        head = template.heads[order.order_type, order.side]
-        return Send(LINK, b'%s%s%s,"req_id":%d}' % (head, tail.encode(), _TOKEN, approved.approval))
+        form = template.submit[order.order_type, order.side]
+        lots, rest = divmod(order.qty_1e8, _SIZE_ONE)
+        tail = (lots, rest // template.size_digit, order.client_order_id.encode(), approved.approval)
+        if order.order_type == _MARKET:
+            return Send(LINK, form % tail)
+        whole, part = divmod(order.px_1e9, _PRICE_ONE)
+        return Send(LINK, form % (whole, part // template.price_digit, *tail))
 
     def amend(self, approved: Approved[AmendOrder], now_ns: int) -> Send:
         """`amend_order` by cl_ord_id; `order_qty` is the total, what is filled included."""
         del now_ns
         order = approved.order
         template = self._template(order.instrument)
-        price, qty = template.price(order.px_1e9), template.size(order.qty_1e8)
-        text = f'"cl_ord_id":"{order.client_order_id}","limit_price":{price},"order_qty":{qty},'
-        return Send(
-            LINK, b'{"method":"amend_order","params":{%s%s,"req_id":%d}' % (text.encode(), _TOKEN, approved.approval)
-        )
+        whole, part = divmod(order.px_1e9, _PRICE_ONE)
+        lots, rest = divmod(order.qty_1e8, _SIZE_ONE)
+        numbers = (whole, part // template.price_digit, lots, rest // template.size_digit)
+        return Send(LINK, template.amend % (order.client_order_id.encode(), *numbers, approved.approval))
 
     def cancel(self, approved: Approved[CancelOrder], now_ns: int) -> Send:
         """`cancel_order` by cl_ord_id."""

@@ -15,6 +15,7 @@ from connectors.instrument import Instrument
 from connectors.session import Output, Reconnect, Send, SessionPlan, WakeAt
 from connectors.units import I64_MAX, PRICE_DECIMALS, SIZE_DECIMALS, FloatGrid, rfc3339_ns, scaled
 from connectors.venues.kraken import wire
+from connectors.venues.kraken.wire import decode_book
 from connectors.venues.kraken.subscription import ANSWER_TIMEOUT_NS, SECOND, State, Subscription
 
 LINK = "public"
@@ -22,6 +23,7 @@ DEPTHS = (10, 25, 100, 500, 1000)
 TICK_NS = SECOND // 2
 SILENCE_MAX_NS = 3_500_000_000
 PING_AFTER_NS = 2 * SECOND
+_LIVE = State.LIVE
 _BOOK = b'{"channel":"book"'
 _HEARTBEAT = b'{"channel":"heartbeat"}'
 # channels Kraken has and we do not read here: data on them is not a mystery
@@ -83,7 +85,9 @@ class KrakenMarket:
         if silent_ns > SILENCE_MAX_NS:
             self._is_open = False
             reason = f"no frame for {silent_ns / SECOND:.1f} s"
-            out += [BookLost(sub.index, reason) for sub in self._subs.values()]
+            for sub in self._subs.values():
+                sub.move(State.IDLE)  # should the peer wake up before the socket is closed, its updates come too late
+                out.append(BookLost(sub.index, reason))
             out.append(Reconnect(LINK, reason))
             return out
         if now_ns - max(self._last_frame_ns, self._last_ping_ns) >= PING_AFTER_NS:
@@ -149,7 +153,7 @@ class KrakenMarket:
     def receive(self, frame: bytes, now_ns: int) -> list[Output]:
         before_ns = self._last_proof_ns
         self._last_frame_ns = self._last_proof_ns = now_ns
-        if frame.startswith(_BOOK):
+        if frame.startswith(_BOOK):  # nearly all of them
             try:
                 return self._book(frame, now_ns)
             except _UNREADABLE as error:
@@ -172,12 +176,13 @@ class KrakenMarket:
         return self._answer(answer, now_ns)
 
     def _book(self, frame: bytes, now_ns: int) -> list[Output]:
-        message = wire.decode_book(frame)
-        (data,) = message.data
+        message = decode_book(frame)
+        data = message.data[0]
         sub = self._subs.get(data.symbol)
         if sub is None or sub.grid is None:
             return self._warn_once(f"kraken: book of {data.symbol}, which is not subscribed or has no metadata yet")
-        if message.type == "update" and sub.state is not State.LIVE:
+        is_update = message.type == "update"
+        if is_update and sub.state is not _LIVE:
             return []
         grid = sub.grid
         bids = grid.levels(data.bids) if data.bids else []  # type: ignore[arg-type]
@@ -186,7 +191,7 @@ class KrakenMarket:
             (exact,) = wire.decode_exact_book(frame).data
             bids = [grid.exact_level(level.price, level.qty) for level in exact.bids]
             asks = [grid.exact_level(level.price, level.qty) for level in exact.asks]
-        if message.type == "update":
+        if is_update:
             return [BookDelta(sub.index, bids, asks, data.checksum, data.timestamp)]
         if not sub.acked:  # a recording without its ack: a snapshot never holds more levels than were asked for
             held = max(len(bids), len(asks))

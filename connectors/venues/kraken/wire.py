@@ -73,9 +73,9 @@ class TradeMessage(msgspec.Struct, tag_field="channel", tag="trade"):
 
 
 # --- instrument: https://docs.kraken.com/api/docs/websocket-v2/instrument  (data is an object; numbers like `1e-08`)
-# {"channel":"instrument","type":"snapshot","data":{"assets":[…],"pairs":[{"symbol":"BTC/USD","base":"BTC","quote":"USD",
-#  "status":"online","qty_precision":8,"qty_increment":1e-08,"qty_min":5e-05,"price_precision":1,"price_increment":0.1,
-#  "cost_precision":5,"cost_min":0.5, …}]}}
+# {"channel":"instrument","type":"snapshot","data":{"assets":[…],"pairs":[{"symbol":"BTC/USD","base":"BTC",
+#  "quote":"USD","status":"online","qty_precision":8,"qty_increment":1e-08,"qty_min":5e-05,"price_precision":1,
+#  "price_increment":0.1,"cost_precision":5,"cost_min":0.5, …}]}}
 
 
 class Pair(msgspec.Struct):
