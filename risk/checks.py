@@ -31,6 +31,10 @@ class TradingState(StrEnum):
     HALTED = "HALTED"
 
 
+_HALTED = TradingState.HALTED
+_REDUCING = TradingState.REDUCING
+
+
 class Window:
     """Messages in a strict rolling second: the n-th before last must be at least a second old."""
 
@@ -71,8 +75,8 @@ class Market:
 class Case:
     """One action under judgement. `more_1e8`: quantity it adds to what is already counted as open."""
 
-    __slots__ = ("ask_1e9", "bid_1e9", "exposure", "instrument", "is_amend", "latched", "limits", "market", "more_1e8", "now_ns",
-                 "open_count", "order_type", "px_1e9", "qty_1e8", "reach_1e9", "reduces", "side", "state",
+    __slots__ = ("ask_1e9", "bid_1e9", "exposure", "instrument", "is_amend", "latched", "limits", "market", "more_1e8",
+                 "now_ns", "open_count", "order_type", "px_1e9", "qty_1e8", "reach_1e9", "reduces", "side", "state",
                  "window")  # fmt: skip
 
     market: Market
@@ -97,13 +101,13 @@ class Case:
 
 
 def check_state(case: Case) -> Denied | None:
-    if case.state is TradingState.HALTED:
+    if case.state is _HALTED:
         return Denied(DenyReason.KILL_SWITCH, 0, 1, "state: HALTED")
     return None
 
 
 def check_reduce_only(case: Case) -> Denied | None:
-    if case.state is TradingState.REDUCING and not case.reduces:
+    if case.state is _REDUCING and not case.reduces:
         return Denied(DenyReason.REDUCE_ONLY, 0, case.qty_1e8, "state: REDUCING (1e-8)")
     return None
 

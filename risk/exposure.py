@@ -13,6 +13,7 @@ from connectors.orders import AmendOrder, NewOrder
 from connectors.units import SIZE_ONE
 
 FINISHED_KEPT = 4096
+_NO_IDS: frozenset[str] = frozenset()
 TERMINAL = frozenset({ExecType.CANCELED, ExecType.REJECTED, ExecType.EXPIRED})
 
 
@@ -22,20 +23,33 @@ class LiveOrder:
     `qty_1e8` is the total the venue last confirmed, `most_1e8` the largest that `amends` unanswered ones may make it.
     """
 
-    __slots__ = ("algo", "amends", "client_order_id", "exec_ids", "filled_1e8", "instrument", "leaves_1e8", "most_1e8",
-                 "order_id", "px_1e9", "qty_1e8", "side")  # fmt: skip
+    __slots__ = ("amends", "exec_ids", "filled_1e8", "leaves_1e8", "most_1e8", "order", "qty_1e8")
 
     def __init__(self, order: NewOrder) -> None:
-        self.client_order_id = order.client_order_id
-        self.algo = order.algo
-        self.instrument = order.instrument
-        self.order_id = order.order_id
-        self.side = order.side
-        self.px_1e9 = order.px_1e9
+        self.order = order
         self.qty_1e8 = self.most_1e8 = self.leaves_1e8 = order.qty_1e8
-        self.amends = 0
-        self.filled_1e8 = 0
-        self.exec_ids: set[str] = set()
+        self.filled_1e8 = self.amends = 0
+        self.exec_ids = _NO_IDS
+
+    @property
+    def client_order_id(self) -> str:
+        return self.order.client_order_id
+
+    @property
+    def algo(self) -> int:
+        return self.order.algo
+
+    @property
+    def instrument(self) -> int:
+        return self.order.instrument
+
+    @property
+    def order_id(self) -> int:
+        return self.order.order_id
+
+    @property
+    def side(self) -> int:
+        return self.order.side
 
 
 class Exposure:
@@ -114,10 +128,15 @@ class Account:
         self.open_counts: dict[int, int] = {}
 
     def approved_new(self, order: NewOrder) -> None:
-        self.live[order.client_order_id] = LiveOrder(order)
-        self.open_ids[order.algo, order.order_id] = order.client_order_id
-        self.open_counts[order.algo] = self.open_counts.get(order.algo, 0) + 1
-        self.exposures[order.instrument].reserve(order.side, order.qty_1e8)
+        algo, name = order.algo, order.client_order_id
+        self.live[name] = LiveOrder(order)
+        self.open_ids[algo, order.order_id] = name
+        self.open_counts[algo] = self.open_counts.get(algo, 0) + 1
+        exposure = self.exposures[order.instrument]
+        if order.side > 0:
+            exposure.open_buy_1e8 += order.qty_1e8
+        else:
+            exposure.open_sell_1e8 += order.qty_1e8
 
     def approved_amend(self, order: AmendOrder) -> None:
         live = self.live[order.client_order_id]
@@ -133,13 +152,13 @@ class Account:
             live = self.finished.get(report.client_order_id)
             if live is None or kind is not ExecType.TRADE or report.exec_id in live.exec_ids:
                 return live
-            live.exec_ids.add(report.exec_id)
+            live.exec_ids |= {report.exec_id}
             self.exposures[live.instrument].trade(live.side, report.last_qty_1e8, report.last_px_1e9, report.fee_1e9)
             return live
         if kind is ExecType.TRADE:
             if report.exec_id in live.exec_ids:
                 return live
-            live.exec_ids.add(report.exec_id)
+            live.exec_ids |= {report.exec_id}
             live.filled_1e8 += report.last_qty_1e8
             self.exposures[live.instrument].trade(live.side, report.last_qty_1e8, report.last_px_1e9, report.fee_1e9)
             self._count(live, max(live.most_1e8 - live.filled_1e8, 0))
@@ -148,7 +167,7 @@ class Account:
                 self._finish(report.client_order_id, live)
         elif kind is ExecType.REPLACED:
             if report.qty_1e8 > 0:  # without a total nothing is released
-                live.qty_1e8, live.px_1e9 = report.qty_1e8, report.px_1e9
+                live.qty_1e8 = report.qty_1e8
                 self._answered(live)
         elif kind is ExecType.REPLACE_REJECTED:
             self._answered(live)

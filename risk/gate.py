@@ -18,6 +18,7 @@ from risk.limits import Limits
 
 _MARKET = int(OrderType.MARKET)
 _LIMIT = int(OrderType.LIMIT)
+_CHECKS = len(CHECKS)
 DAY_NS = 86_400 * 10**9
 
 
@@ -47,6 +48,7 @@ class Gate:
         self.day_end_ns = 0
         self._case = Case()
         self._case.limits = limits
+        self._case.window = self._orders
 
     # --- new orders and amends -------------------------------------------------------------------------------------
 
@@ -56,8 +58,9 @@ class Gate:
     ) -> Approved[NewOrder] | Denied:  # fmt: skip
         """Judges a new order of `algo`; quantities and prices at the guest's scales, as it gave them."""
         deployment = self.deployments[algo]
+        account = self.account
         denied = self._check_target(deployment, venue_id, pool_idx, symbol_idx)
-        if denied is None and (algo, order_id) in self.account.open_ids:
+        if denied is None and (algo, order_id) in account.open_ids:
             denied = Denied(DenyReason.DUPLICATE_ORDER_ID, 0, order_id, "order id is still open")
         if denied is not None:
             return self._first(side, px_1e9, qty_1e8, order_type) or denied
@@ -65,13 +68,13 @@ class Gate:
         denied = self._run(algo, instrument, side, px_1e9, qty_1e8, order_type, qty_1e8, None, now_ns)
         if denied is not None:
             return denied
-        if order_type == OrderType.MARKET:
+        if order_type == _MARKET:
             px_1e9 = 0
         order = NewOrder(client_order_id, algo, instrument, order_id, side, px_1e9, qty_1e8, order_type)
-        self.account.approved_new(order)
+        account.approved_new(order)
         self._orders.times.append(now_ns)
-        self.approvals += 1
-        return Approved(order, self.approvals, now_ns, len(CHECKS))
+        self.approvals = approval = self.approvals + 1
+        return Approved(order, approval, now_ns, _CHECKS)
 
     def check_kind(self, kind: int) -> Denied:
         """Refuses what is neither a new order, a cancel nor an amend."""
@@ -97,7 +100,7 @@ class Gate:
         self.account.approved_amend(order)
         self._orders.add(now_ns)
         self.approvals += 1
-        return Approved(order, self.approvals, now_ns, len(CHECKS))
+        return Approved(order, self.approvals, now_ns, _CHECKS)
 
     def _run(
         self, algo: int, index: int, side: int, px_1e9: int, qty_1e8: int, order_type: int, more_1e8: int,
@@ -109,21 +112,21 @@ class Gate:
             unknown = Denied(DenyReason.RISK_STATE_UNKNOWN, 0, 0, "instrument metadata is missing")
             return self._first(side, px_1e9, qty_1e8, order_type) or unknown
         case = self._case
-        case.market, case.instrument, case.now_ns, case.state = market, instrument, now_ns, self.state
+        case.market = market
+        case.instrument = instrument
+        case.now_ns = now_ns
+        case.state = self.state
         case.exposure = exposure = self.account.exposures[index]
-        case.side, case.px_1e9, case.qty_1e8, case.order_type, case.more_1e8 = (
-            side,
-            px_1e9,
-            qty_1e8,
-            order_type,
-            more_1e8,
-        )
-        case.window = self._orders
+        case.side = side
+        case.px_1e9 = px_1e9
+        case.qty_1e8 = qty_1e8
+        case.order_type = order_type
+        case.more_1e8 = more_1e8
         case.is_amend = amended is not None
         check = None
         try:
             case.open_count = self.account.open_counts.get(algo, 0)
-            case.latched = bool(self.latched) and instrument.quote in self.latched
+            case.latched = instrument.quote in self.latched if self.latched else False
             case.reduces = (
                 exposure.position_1e8 * side < 0 and side in (1, -1) and exposure.only_reduces(side, max(more_1e8, 0))
             )
@@ -142,19 +145,14 @@ class Gate:
     def _first(self, side: int, px_1e9: int, qty_1e8: int, order_type: int) -> Denied | None:
         """What comes before everything else that may be wrong with an order: halted, then not an order at all."""
         case = self._case
-        case.state, case.side, case.px_1e9, case.qty_1e8, case.order_type = (
-            self.state,
-            side,
-            px_1e9,
-            qty_1e8,
-            order_type,
-        )
+        case.state, case.side, case.px_1e9 = self.state, side, px_1e9
+        case.qty_1e8, case.order_type = qty_1e8, order_type
         return check_state(case) or check_well_formed(case)
 
     def _check_target(self, deployment: Deployment, venue_id: int, pool_idx: int, symbol_idx: int) -> Denied | None:
         if pool_idx:
             return Denied(DenyReason.NOT_SUPPORTED, 0, pool_idx, "orders at pools")
-        if venue_id not in (0, deployment.venue_id):
+        if venue_id and venue_id != deployment.venue_id:
             return Denied(DenyReason.BAD_VENUE, deployment.venue_id, venue_id, "venue id of this instance")
         if symbol_idx >= len(deployment.instruments):
             return Denied(

@@ -34,7 +34,7 @@ def _limits(file: Path | None, config: Config, screen: Screen) -> Limits:
     if file is not None:
         return configuration.load_limits(file)
     if config.limits is not None:
-        return configuration.limits_of(config.limits, "[limits]")
+        return configuration.limits_of(config.limits, lambda _: "[limits]")
     limits = configuration.paper_limits()
     values = ", ".join(f"{name} {getattr(limits, name)}" for name in limits.__struct_fields__)
     screen.tell(f"no limits given: using the shipped paper limits ({values})", "info")
@@ -104,6 +104,11 @@ def replay(
 ) -> dict[str, Any]:  # fmt: skip
     """`gateway replay`."""
     screen = Screen(sys.stderr)
+    for out in (actions, fills, books, guest_log):
+        if out is not None and out.exists() and file.exists() and out.samefile(file):
+            raise ConfigError(
+                "is the recording itself", place=str(out), mend="tapes are never overwritten: name another"
+            )
     tape = TapeReader(file, venue=venue)
     chosen = configuration.load_limits(limits) if limits is not None else None
     if tape.header is not None:
@@ -177,6 +182,8 @@ def tape_verify(file: Path, algo: Path | None) -> dict[str, Any]:
         verdict = "no footer: the session did not end, or the file is cut short"
     elif tape.footer.n != count:
         verdict = f"footer says {tape.footer.n} inputs, the tape holds {count}"
+    elif tape.out_of_order:
+        verdict = f"inputs are missing or not in their order: {tape.out_of_order}"
     else:
         verdict = "same" if recorded == replayed else "hash differs"
     return {"file": str(file), "inputs": count, "recorded": recorded, "replayed": replayed, "verdict": verdict}

@@ -8,13 +8,14 @@ negative amount or a NaN is refused with the file, the value and the mend.
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from connectors.errors import ConfigError, NumberError
 from connectors.units import MONEY_DECIMALS, SIZE_DECIMALS, scaled
@@ -23,6 +24,25 @@ from runtime.sim.paper import Fees
 
 ENV_PREFIX: Final = "GATEWAY__"
 DEFAULT_FILE: Final = Path("gateway.toml")
+
+Origin = Callable[[str], str]  # a setting's dotted name → the file it stands in
+
+
+def _not_bool(value: object) -> object:
+    """TOML's `true` is no number, though Python's is 1."""
+    if isinstance(value, bool):
+        raise ValueError("a number is wanted")  # noqa: TRY004 - pydantic turns ValueError alone into its own
+    return value
+
+
+def _socket_url(value: str) -> str:
+    """Dialling an impossible address again and again would only look like a dead network."""
+    if value:
+        parts = urlsplit(value)
+        if parts.scheme not in {"ws", "wss"} or not parts.hostname or parts.port == 0:
+            raise ValueError("an address ws://HOST[:PORT]/… or wss://… is wanted")
+    return value
+
 
 Amount = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 Percent = Annotated[Decimal, Field(ge=0, le=100, allow_inf_nan=False)]
@@ -37,10 +57,12 @@ class LimitsSection(_Section):
 
     max_position: Amount = Field(description="per instrument, in the base currency, with every open order filled")
     max_order_notional: Amount = Field(description="one order, in the quote currency")
-    max_order_rate: Annotated[int, Field(ge=1, le=100_000)] = Field(
+    max_order_rate: Annotated[int, BeforeValidator(_not_bool), Field(ge=1, le=100_000)] = Field(
         description="new orders and amends in any rolling second; cancels have as many of their own"
     )
-    price_collar_bps: Annotated[int, Field(ge=1, le=10_000)] = Field(description="distance from the mid, 1/100 %")
+    price_collar_bps: Annotated[int, BeforeValidator(_not_bool), Field(ge=1, le=10_000)] = Field(
+        description="distance from the mid, 1/100 %"
+    )
     max_daily_loss: Amount = Field(description="realised + unrealised + fees since 00:00 UTC, per quote currency")
     max_book_age_s: Annotated[Decimal, Field(gt=0, le=3600, allow_inf_nan=False)] = Field(
         default=Decimal(5), description="silence of a link after which its books are stale"
@@ -57,8 +79,12 @@ class PaperSection(_Section):
 class VenueSection(_Section):
     """`[venues.NAME]`: where a venue is and how much of its book is read."""
 
-    url: str = Field(default="", description="WebSocket address instead of the venue's own")
-    depth: Annotated[int, Field(ge=1, le=1000)] = Field(default=10, description="levels a side to subscribe")
+    url: Annotated[str, AfterValidator(_socket_url)] = Field(
+        default="", description="WebSocket address instead of the venue's own"
+    )
+    depth: Annotated[int, BeforeValidator(_not_bool), Field(ge=1, le=1000)] = Field(
+        default=10, description="levels a side to subscribe"
+    )
 
 
 class AlgoSection(_Section):
@@ -89,15 +115,17 @@ class Config(_Section):
     def venue(self, name: str) -> VenueSection:
         return self.venues.get(name, VenueSection())
 
-    def fees(self) -> Fees:
+    def fees(self, origin: Origin | None = None) -> Fees:
         """Parts per million. Raises ConfigError for more than four decimals of a percent."""
-        try:
-            return Fees(
-                maker_ppm=scaled(self.paper.maker_fee_pct, 4),
-                taker_ppm=scaled(self.paper.taker_fee_pct, 4),
-            )
-        except NumberError as error:
-            raise ConfigError(str(error), place="[paper]", mend="write fees with at most four decimals") from None
+        ppm = {}
+        for key in ("maker_fee_pct", "taker_fee_pct"):
+            try:
+                ppm[key] = scaled(getattr(self.paper, key), 4)
+            except NumberError as error:
+                where = f"paper.{key}"
+                place = origin(where) if origin is not None else "[paper]"
+                raise ConfigError(f"{where}: {error}", place=place, mend="use at most 4 decimals") from None
+        return Fees(maker_ppm=ppm["maker_fee_pct"], taker_ppm=ppm["taker_fee_pct"])
 
 
 def load(files: Sequence[Path], environment: Mapping[str, str] | None = None) -> Config:
@@ -108,7 +136,11 @@ def load(files: Sequence[Path], environment: Mapping[str, str] | None = None) ->
     for path in paths:
         _merge(merged, _read(path), str(path), origins, "")
     _merge(merged, _from_environment(os.environ if environment is None else environment), "environment", origins, "")
-    return _validate(Config, merged, lambda where: _origin(origins, where))
+    config = _validate(Config, merged, lambda where: _origin(origins, where))
+    if config.limits is not None:
+        limits_of(config.limits, lambda where: _origin(origins, where))
+    config.fees(lambda where: _origin(origins, where))
+    return config
 
 
 def load_limits(path: Path) -> Limits:
@@ -118,32 +150,32 @@ def load_limits(path: Path) -> Limits:
         raise ConfigError("has no [limits] table", place=str(path), mend="put the limits under a line `[limits]`")
     data = {"limits": data["limits"]} if len(data) == 1 else data
     config = _validate(Config, data, lambda _: str(path))
-    return limits_of(config.limits, str(path))
+    return limits_of(config.limits, lambda _: str(path))
 
 
 def paper_limits() -> Limits:
     """The shipped paper.toml: for replay and paper trading only."""
-    text = resources.files("runtime").joinpath("paper.toml").read_text()
+    text = resources.files("runtime").joinpath("paper.toml").read_text(encoding="utf-8")
     config = _validate(Config, tomllib.loads(text, parse_float=Decimal), lambda _: "paper.toml")
-    return limits_of(config.limits, "paper.toml")
+    return limits_of(config.limits, lambda _: "paper.toml")
 
 
-def limits_of(section: LimitsSection | None, place: str) -> Limits:
+def limits_of(section: LimitsSection | None, origin: Origin) -> Limits:
     """The section as integers. Raises ConfigError for an amount beyond the scales."""
     if section is None:
-        raise ConfigError("has no [limits]", place=place, mend="add a [limits] table; see docs/limits.md")
+        raise ConfigError("has no [limits]", place=origin("limits"), mend="add a [limits] table; see docs/limits.md")
     values = {}
     for key, decimals in (("max_position", SIZE_DECIMALS), ("max_order_notional", MONEY_DECIMALS),
                           ("max_daily_loss", MONEY_DECIMALS), ("max_book_age_s", 9)):  # fmt: skip
-        amount = getattr(section, key)
+        amount, where = getattr(section, key), f"limits.{key}"
         try:
             values[key] = scaled(amount, decimals)
         except NumberError as error:
-            raise ConfigError(f"limits.{key}: {error}", place=place, mend=f"use at most {decimals} decimals") from None
+            mend = f"use at most {decimals} decimals"
+            raise ConfigError(f"{where}: {error}", place=origin(where), mend=mend) from None
         if values[key] >= 2**63:
-            raise ConfigError(
-                f"limits.{key} = {amount} is too large", place=place, mend="the guest's records hold 63 bits"
-            )
+            mend = "the guest's records hold 63 bits"
+            raise ConfigError(f"{where} = {amount} is too large", place=origin(where), mend=mend)
     return Limits(
         max_position_1e8=values["max_position"],
         max_order_notional_1e9=values["max_order_notional"],
@@ -156,7 +188,7 @@ def limits_of(section: LimitsSection | None, place: str) -> Limits:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(), parse_float=Decimal)
+        return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except OSError as error:
         raise ConfigError(
             f"cannot be read: {error.strerror}", place=str(path), mend="give the path of a TOML file"
@@ -175,6 +207,9 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         at = found
         for section in sections:
             at = at.setdefault(section, {})
+            if not isinstance(at, dict):
+                problem = f"{name} and a variable for all of {section!r} are both set"
+                raise ConfigError(problem, place="environment", mend="unset the shorter one")
         at[key] = value.split(",") if (sections, key) in ((["serve"], "venues"), (["serve"], "symbols")) else value
     return found
 
@@ -190,9 +225,13 @@ def _merge(into: dict[str, Any], new: dict[str, Any], origin: str, origins: dict
 
 
 def _origin(origins: Mapping[str, str], where: str) -> str:
-    """The source of a setting, or of anything below it."""
-    below = (origin for at, origin in origins.items() if at == where or at.startswith(f"{where}."))
-    return next(below, "configuration")
+    """The source of a setting, of anything below it, or of its section."""
+    while where:
+        below = (origin for at, origin in origins.items() if at == where or at.startswith(f"{where}."))
+        if origin := next(below, ""):
+            return origin
+        where = where.rpartition(".")[0]  # a missing key was missed where its neighbours stand
+    return "configuration"
 
 
 def _validate(model: type[Config], data: dict[str, Any], origin: Any) -> Config:

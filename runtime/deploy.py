@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from connectors.errors import ConfigError, ModuleError, TapeError
 from connectors.instrument import SYMBOL_NAME_MAX, Instrument
 from connectors.session import Venue
@@ -72,7 +74,8 @@ def guests_of_tape(header: Header, algo: Path | None, place: str) -> Guests:
     for entry in header.algos:
         wasm = given if given is not None else _find(entry.path, entry.sha256)
         if wasm is None:
-            problem = f"was made with {entry.name} (sha256 {entry.sha256[:12]}…), which is not at {entry.path or '?'} any more"
+            was = f"{entry.name} (sha256 {entry.sha256[:12]}…)"
+            problem = f"was made with {was}, which is not at {entry.path or '?'} any more"
             raise TapeError(problem, place=place, mend="name a module to replay with: --algo X.wasm")
         guests.add(entry.name, wasm, entry.symbols, str(algo) if algo is not None else entry.path)
     return guests
@@ -105,14 +108,12 @@ def spec_of(
 
 
 def spec_of_tape(venue: Venue, header: Header, guests: Guests, limits: Limits | None) -> EngineSpec:
-    """The session a tape records, with other limits if some are given."""
-    return EngineSpec(
-        venue=venue,
-        symbols=header.symbols,
-        depth=header.depth,
-        limits=limits or limits_from(header),
-        algos=tuple(guests.specs),
-        instruments=instruments_from(header),
-        fees=fees_from(header),
-        tag=header.tag,
-    )
+    """The session a tape records, with other limits if some are given. Raises TapeError for a damaged header."""
+    try:
+        recorded, fees, instruments = limits_from(header), fees_from(header), instruments_from(header)
+    except (TypeError, msgspec.ValidationError) as error:
+        raise TapeError(f"header: {error}", place="tape", mend="this tape's head is damaged") from None
+    return spec_of(
+        venue, header.symbols, guests, limits or recorded, depth=header.depth, fees=fees, tag=header.tag,
+        instruments=instruments,
+    )  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Final
 
 from wasmtime import Engine as WasmEngine
 from wasmtime import Func as WasmFunc
-from wasmtime import FuncType, Linker, Memory, Module, ValType, WasmtimeError
+from wasmtime import FuncType, Linker, Memory, Module, Trap, ValType, WasmtimeError
 
 from connectors.errors import GuestFault, ModuleError
 from runtime import abi
@@ -52,6 +52,8 @@ class AlgoHost:
         self.logs: list[LogLine] = []
         self.logs_dropped = 0
         self._import_fault: GuestFault | None = None
+        self._is_started = False  # a start function may log before its memory is ours to read
+        self._view = memoryview(b"")
         if len(wasm) > MODULE_BYTES_MAX:
             raise self._refused(
                 f"is {len(wasm)} bytes, the most is {MODULE_BYTES_MAX}", "strip it, build with opt-level z"
@@ -127,15 +129,17 @@ class AlgoHost:
             define_import(linker, "env", name, func_type.ptr(), callback)
         try:
             instance = linker.instantiate(self._store, module)
-        except WasmtimeError as error:
-            raise self._refused(
-                f"cannot be started: {_first_line(error)}", "a start function must end, memory must be ≤ 16 MiB"
-            ) from None
+        except (WasmtimeError, Trap) as error:
+            problem = f"cannot be started: {_last_line(error)}"
+            raise self._refused(problem, "a start function must end, memory must be ≤ 16 MiB") from None
+        if self._import_fault is not None:
+            raise self._refused("logs from its start function", "log from a callback: nothing is read before")
         exports = instance.exports(self._store)
         memory = exports["memory"]
         if not isinstance(memory, Memory):
             raise self._refused("exports `memory` as something else", "build it with the crate unchanged")
         self._memory = memory
+        self._is_started = True
         wanted = abi.CORE_EXPORTS | abi.OPTIONAL_EXPORTS
         return {name: func for name in wanted if isinstance(func := exports.get(name), WasmFunc)}
 
@@ -266,7 +270,7 @@ class AlgoHost:
         """`host_log_impl(level i32, ptr i32, len i32)`. Never raises: an exception must not cross the C frames."""
         level, pointer, length = unpack_from("<I12xI12xI", ctypes.string_at(raw, 36))
         end = pointer + length
-        if end > len(self._view) and end > self._memory.data_len(self._store):
+        if end > len(self._view) and not (self._is_started and end <= self._memory.data_len(self._store)):
             self._import_fault = GuestFault("pointer", f"log line at {pointer:#x}, {length} bytes")
             return
         if len(self.logs) >= LOG_LINES_MAX:
@@ -285,7 +289,7 @@ class AlgoHost:
         return self._calls.fuel()
 
     def raw_call(self) -> tuple[GuestCalls, int, memoryview]:
-        """The bare on_book call, for benchmarks: (calls, function, argument slots); the caller does what `on_book` does."""
+        """The bare on_book call, for benchmarks: (calls, function, argument slots); the caller does the rest."""
         return self._calls, self._book_at, self._calls.slots
 
 
@@ -295,3 +299,8 @@ def _signature(func_type: FuncType) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _last_line(error: Exception) -> str:
+    """A trap's text begins with a backtrace; what happened stands at its end."""
+    return (str(error).strip() or type(error).__name__).splitlines()[-1].strip()

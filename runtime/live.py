@@ -98,6 +98,14 @@ class Live:
             self.feed(Command("kill", "tape failure"))
             self.stop()
 
+    def _finish(self, tape: TapeWriter) -> None:
+        try:
+            tape.close(self.session.digest.hexdigest())
+        except OSError as error:
+            tape.abandon()
+            self.outcome = f"tape has no end, it cannot be written ({error.strerror})"
+            self._screen.tell(self.outcome, "error")
+
     # --- running ---------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
@@ -115,9 +123,9 @@ class Live:
         waiter = asyncio.create_task(self._done.wait())
         try:
             await asyncio.wait({link, screen, waiter}, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
-            for task in (link, screen):
-                if task.done():
-                    task.result()  # a fault of ours: raised here, not swallowed
+            for running in (link, screen):
+                if running.done():
+                    running.result()  # a fault of ours: raised here, not swallowed
         finally:
             self.feed(Command("stop", "shutdown"))
             for task in (link, screen, waiter):
@@ -127,7 +135,7 @@ class Live:
             if self._timer is not None:
                 self._timer.cancel()
             if self._tape is not None:
-                self._tape.close(self.session.digest.hexdigest())
+                self._finish(self._tape)
             gc.unfreeze()
 
 

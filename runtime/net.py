@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from typing import Final
+from urllib.parse import urlsplit
 
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
@@ -18,9 +19,11 @@ BACKOFF_FIRST_S: Final = 0.5
 BACKOFF_MAX_S: Final = 30.0
 OPEN_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 1.0
+STEADY_S: Final = 30.0  # a connection that lived this long starts back-off anew; Kraken bans 150 dials in ten minutes
 FRAME_BYTES_MAX: Final = 32 * 2**20  # Kraken's instrument snapshot is about 1 MB
 FRAMES_QUEUED_MAX: Final = 1024
 SENDS_QUEUED_MAX: Final = 4096
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 Feed = Callable[[Input], None]
 Tell = Callable[[str], None]
@@ -56,29 +59,47 @@ class VenueLink:
     async def run(self) -> None:
         """Until cancelled: dial, carry frames, dial again."""
         attempt = 0
+        loop = asyncio.get_running_loop()
         while True:
             try:
-                async with connect(
-                    self.url,
-                    max_size=FRAME_BYTES_MAX,
-                    max_queue=FRAMES_QUEUED_MAX,
-                    open_timeout=OPEN_TIMEOUT_S,
-                    close_timeout=CLOSE_TIMEOUT_S,
-                    compression=None,
-                    ping_interval=None,  # liveness is the session's: it knows what this venue owes
-                    user_agent_header="venuegate",
-                ) as connection:
-                    attempt = 0
-                    await self._carry(connection)
-            except (OSError, TimeoutError, websockets.InvalidHandshake, websockets.InvalidURI) as error:
+                connection = await self._dial()
+            except (
+                OSError,
+                TimeoutError,
+                ImportError,
+                ValueError,
+                websockets.InvalidHandshake,
+                websockets.InvalidURI,
+            ) as error:
                 if attempt in (0, 1, 2) or attempt % 10 == 0:
                     self._tell(
                         f"cannot reach {self.url} ({_why(error)}); trying again. "
                         "No network here? `gateway serve --venues kraken --sim` needs none."
                     )
+            else:
+                opened = loop.time()
+                async with connection:
+                    await self._carry(connection)  # what is raised in here is ours, not the network's: it goes up
+                if loop.time() - opened >= STEADY_S:
+                    attempt = 0
             delay = min(BACKOFF_FIRST_S * 2 ** min(attempt, 10), BACKOFF_MAX_S)
             attempt += 1
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, so that many do not dial at once
+
+    async def _dial(self) -> ClientConnection:
+        """Raises ValueError for an impossible address, ImportError for a SOCKS proxy without python-socks."""
+        is_here = urlsplit(self.url).hostname in LOOPBACK
+        return await connect(
+            self.url,
+            max_size=FRAME_BYTES_MAX,
+            max_queue=FRAMES_QUEUED_MAX,
+            open_timeout=OPEN_TIMEOUT_S,
+            close_timeout=CLOSE_TIMEOUT_S,
+            compression=None,
+            ping_interval=None,  # liveness is the session's: it knows what this venue owes
+            user_agent_header="venuegate",
+            proxy=None if is_here else True,  # the environment's proxy knows nothing of this machine
+        )
 
     async def _carry(self, connection: ClientConnection) -> None:
         self._connection, self._why_closed = connection, ""

@@ -8,6 +8,7 @@ import importlib.util
 import json
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
+from urllib.request import url2pathname
 
 from connectors.errors import ConfigError
 
@@ -41,9 +42,11 @@ def _editable_root(ours: Distribution) -> Path | None:
     url = str(info.get("url", ""))
     if not info.get("dir_info", {}).get("editable") or not url.startswith("file://"):
         return None
-    return Path(url.removeprefix("file://"))
+    return Path(url2pathname(url.removeprefix("file://")))
 
 
 def _lies_in(package: str, root: Path | None) -> bool:
     spec = importlib.util.find_spec(package)
-    return root is not None and spec is not None and spec.origin is not None and Path(spec.origin).parent.parent == root
+    if root is None or spec is None or spec.origin is None:
+        return False
+    return Path(spec.origin).resolve().parent.parent == root.resolve()

@@ -1,5 +1,9 @@
 """Replay: a tape or a foreign recording through the same turn as live trading, as fast as it goes."""
 
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from connectors.errors import TapeError
@@ -14,6 +18,11 @@ def replay(session: Session, tape: TapeReader) -> int:
     A tape of our own holds its timers and commands; a foreign recording has none, and gets none: its silences are the
     recorder's, not a venue's. Raises TapeError for a line that cannot be used.
     """
+    with _interrupt_between_turns() as is_interrupted:
+        return _replay(session, tape, is_interrupted)
+
+
+def _replay(session: Session, tape: TapeReader, is_interrupted: Callable[[], bool]) -> int:
     count, now_ns = 0, 0
     venue = session.engine.spec.venue.name
     for number, recv_ns, given in tape:
@@ -23,11 +32,27 @@ def replay(session: Session, tape: TapeReader) -> int:
         now_ns = recv_ns
         session.step(given, now_ns, _nowhere)
         count += 1
+        if is_interrupted():
+            raise KeyboardInterrupt
     if count == 0:
         raise TapeError("holds no input", place=str(tape.path), mend="give a tape with lines in it")
     if not session.is_stopped:
         session.step(Command("stop", "end of tape"), now_ns, _nowhere)
     return count
+
+
+@contextmanager
+def _interrupt_between_turns() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C waits for the turn's end: an exception inside a guest's log call would cross the C frames and abort."""
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    seen: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: seen.append(number))
+    try:
+        yield lambda: bool(seen)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _nowhere(outputs: object) -> None:

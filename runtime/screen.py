@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 from connectors.units import MONEY_DECIMALS, PRICE_DECIMALS, SIZE_DECIMALS, decimal_text, trimmed_text
@@ -16,10 +17,13 @@ class Screen:
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = out if out is not None else sys.stderr
-        self._books_before: list[int] = []
 
     def tell(self, text: str, level: str = "warning") -> None:
-        print(f"{_MARKS.get(level, ' ')} {text}", file=self._out, flush=True)
+        self._print(f"{_MARKS.get(level, ' ')} {text}")
+
+    def _print(self, line: str) -> None:
+        with suppress(OSError):  # nobody reads any more (`2>&1 | head`): no reason to stop trading
+            print(line, file=self._out, flush=True)
 
     async def run(self, session: Session) -> None:
         """Until cancelled."""
@@ -28,7 +32,7 @@ class Screen:
             await asyncio.sleep(EVERY_S)
             now = session.engine.stats.book_frames
             for line in status_lines(session, (now - before) / EVERY_S):
-                print(line, file=self._out, flush=True)
+                self._print(line)
             before = now
 
 

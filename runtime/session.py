@@ -130,6 +130,7 @@ def header_of(spec: EngineSpec, paths: dict[str, str]) -> Header:
 
 
 def limits_from(header: Header) -> Limits:
+    """Raises TypeError, as the next two do, for a header that holds something else."""
     return Limits(**header.limits)
 
 
@@ -138,7 +139,8 @@ def fees_from(header: Header) -> Fees:
 
 
 def instruments_from(header: Header) -> dict[str, Instrument]:
-    return {fields["symbol"]: Instrument(**fields) for fields in header.instruments}
+    known = [msgspec.convert(fields, Instrument) for fields in header.instruments]
+    return {instrument.symbol: instrument for instrument in known}
 
 
 def _fields(struct: msgspec.Struct) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def action_row(session: Session, record: ActionRecord, now_ns: int) -> dict[str,
         "now_ns": now_ns,
         "algo": session.engine.algos[record.algo].name,
         "by": record.by,
-        "kind": ActionKind(kind).name.lower() if kind in iter(ActionKind) else str(kind),
+        "kind": ActionKind(kind).name.lower() if kind < len(ActionKind) else str(kind),
         "order_id": order_id,
         "side": side,
         "px_1e9": px_1e9,
@@ -84,10 +84,17 @@ def _fills(file: IO[bytes], session: Session, given: Input, now_ns: int) -> None
         if isinstance(record, ExecReport) and record.exec_type is ExecType.TRADE:
             order = engine.oms.orders.get(record.client_order_id) or engine.oms.finished[record.client_order_id]
             row = {
-                "now_ns": now_ns, "algo": engine.algos[order.algo].name, "symbol": engine.spec.symbols[order.instrument],
-                "order_id": order.order_id, "client_order_id": order.client_order_id, "exec_id": record.exec_id,
-                "side": order.side, "px_1e9": record.last_px_1e9, "qty_1e8": record.last_qty_1e8, "fee_1e9": record.fee_1e9,
-            }  # fmt: skip
+                "now_ns": now_ns,
+                "algo": engine.algos[order.algo].name,
+                "symbol": engine.spec.symbols[order.instrument],
+                "order_id": order.order_id,
+                "client_order_id": order.client_order_id,
+                "exec_id": record.exec_id,
+                "side": order.side,
+                "px_1e9": record.last_px_1e9,
+                "qty_1e8": record.last_qty_1e8,
+                "fee_1e9": record.fee_1e9,
+            }
             file.write(_encode(row) + b"\n")
 
 

@@ -15,8 +15,9 @@ ended every second or every thousand lines, so that a file cut short, by a crash
 import base64
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Annotated, Any, BinaryIO, Final
 
 import msgspec
 import zstandard
@@ -64,7 +65,7 @@ class Footer(msgspec.Struct, frozen=True):
 
 
 class _Line(msgspec.Struct):
-    recv_ns: int | None = None
+    recv_ns: Annotated[int, msgspec.Meta(ge=0, lt=2**63)] | None = None
     n: int = 0
     kind: str = "frame"
     venue: str = ""
@@ -110,7 +111,7 @@ class TapeWriter:
     def __init__(self, path: Path, header: Header) -> None:
         self.count = 0
         self._file = path.open("xb")
-        self._compress = zstandard.ZstdCompressor(level=3)
+        self._compress = zstandard.ZstdCompressor(level=3, write_checksum=True)
         self._lines = [_encode(header) + b"\n"]
         self._block_ns = 0
         self._write()
@@ -129,8 +130,9 @@ class TapeWriter:
         self._file.close()
 
     def abandon(self) -> None:
-        """Closes the file as it is: after a failed write there is no honest footer."""
-        self._file.close()
+        """Closes the file as it is: after a failed write there is no honest footer. Never raises."""
+        with suppress(OSError):  # what the failed write left in the buffer is tried once more, in vain
+            self._file.close()
 
     def _write(self) -> None:
         if self._lines:
@@ -142,7 +144,8 @@ class TapeWriter:
 class TapeReader:
     """Reads own tapes and foreign recordings alike. `header` is None for a foreign one; `footer` once it was read.
 
-    Iterating yields `(n, recv_ns, input)`. `cut_short` says, afterwards, how the file ended if not at a line's end.
+    Iterating, once, yields `(n, recv_ns, input)`. Afterwards `cut_short` says how the file ended if not at a line's
+    end, and `out_of_order` which input of a tape of ours is not in its place.
     Raises TapeError naming file and line for a line that is not what a tape holds.
     """
 
@@ -150,6 +153,7 @@ class TapeReader:
         self.path = path
         self.footer: Footer | None = None
         self.cut_short = ""
+        self.out_of_order = ""
         self._venue = venue
         try:
             self._raw: BinaryIO = path.open("rb")
@@ -165,22 +169,25 @@ class TapeReader:
             self._pending = None
 
     def __iter__(self) -> Iterator[tuple[int, int, Input]]:
-        last_ns = 0
+        last_ns = count = 0
         for number, line in enumerate(self._all_lines(), 1 if self.header is None else 2):
             if not line.strip():
                 continue
             try:
                 parsed = _decode_line(line)
-            except msgspec.MsgspecError as error:
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 if self.cut_short:  # the half line that the cut left
-                    return
-                raise self._bad(number, f"{error}") from None
+                    break
+                raise self._bad(number, f"cannot be read: {error}") from None
             if parsed.end:
                 self.footer = Footer(parsed.n, parsed.hash)
-                return
+                break
             if parsed.recv_ns is None:
                 raise self._bad(number, "has no recv_ns")
             last_ns = max(last_ns, parsed.recv_ns)  # some recorders' clocks step back; the engine's time never does
+            count += 1
+            if self.header is not None and parsed.n != count and not self.out_of_order:
+                self.out_of_order = f"input {parsed.n} stands where {count} should"
             yield parsed.n or number, last_ns, self._input(number, parsed)
         self._raw.close()
 
@@ -191,7 +198,10 @@ class TapeReader:
                 if line.raw is not None:
                     return Frame(venue, line.link, line.raw.encode())
                 if line.raw_b64 is not None:
-                    return Frame(venue, line.link, base64.b64decode(line.raw_b64))
+                    try:
+                        return Frame(venue, line.link, base64.b64decode(line.raw_b64, validate=True))
+                    except ValueError as error:
+                        raise self._bad(number, f"has a raw_b64 that is not base64: {error}") from None
                 raise self._bad(number, "has neither raw nor kind")
             case "up":
                 return LinkUp(venue, line.link)
@@ -215,7 +225,7 @@ class TapeReader:
             return None
         try:
             header = msgspec.json.decode(first, type=Header)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise TapeError(f"header: {error}", place=str(self.path), mend="this tape's head is damaged") from None
         if header.venuegate_tape != FORMAT:
             problem = f"has format {header.venuegate_tape}, this version reads {FORMAT}"

@@ -62,7 +62,7 @@ def real_frames() -> tuple[Frames, Instrument] | None:
     folder = data_folder()
     if folder is None:
         return None
-    rows = map(json.loads, (folder / "kraken_v2_crossbook/kraken_ethusd_sample.jsonl").open())
+    rows = map(json.loads, (folder / "kraken_v2_crossbook/kraken_ethusd_sample.jsonl").read_text().splitlines())
     return [(row["recv_ns"], row["raw"].encode()) for row in rows], Instrument.parse("kraken", "ETH/USD:2:8")
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from connectors.book import L2Book
 from connectors.errors import BookGap
 from connectors.events import BookDelta, BookLost, BookSnapshot, Trade
-from connectors.session import Output, WakeAt
+from connectors.session import Output, Send, WakeAt
 from connectors.units import I64_MAX
 from tests.support.kraken_frames import (
     HEARTBEAT,
@@ -177,13 +177,16 @@ def check(line: Line, outputs: list[Output], books: list[L2Book]) -> None:
 @given(st.sampled_from(STATES), st.lists(st.binary(max_size=60) | mutated(), min_size=1, max_size=6))
 @example(live, [b'{"x":' + b"[" * 10_000])
 @example(live, [b'{"channel":"book","data":' + b"[" * 10_000])
+@example(new, [instruments(pair(), pair("ETH/USD"))])
 @example(live, [update(bids=[("62806.5", "-45035996.27370498")])])
 def test_no_bytes_raise(state: Callable[[], Line], frames: list[bytes]) -> None:
     """Noise and wounded frames, in every state; while the link is open each tick asks for the next one."""
     line = state()
     books = [L2Book(depth=10), L2Book(depth=10)]
     for frame in frames:
-        check(line, line.hear(frame), books)
+        heard = line.hear(frame)
+        check(line, heard, books)
+        assert state in OPEN or not of(Send, heard), "there is no link to send it on"
         ticked = line.session.tick(line.now_ns)
         check(line, ticked, books)
         assert bool(of(WakeAt, ticked)) is (state in OPEN)

@@ -48,7 +48,9 @@ def test_an_input_that_is_missing_or_raises_denies(part: str, value: object, ord
 
 
 @pytest.mark.parametrize("order_type", OrderType)
-@pytest.mark.parametrize("bad", ["no snapshot", "invalid", "no bids", "no asks", "empty", "crossed", "gap"])
+@pytest.mark.parametrize(
+    "bad", ["no snapshot", "invalid", "distrusted", "no bids", "no asks", "empty", "crossed", "gap"]
+)
 def test_a_book_that_is_none_denies(bad: str, order_type: OrderType) -> None:
     world = World()
     world.hold(1, qty(2))
@@ -57,6 +59,8 @@ def test_a_book_that_is_none_denies(bad: str, order_type: OrderType) -> None:
         world.markets[0].book = L2Book()
     elif bad == "invalid":
         book.invalidate("checksum")
+    elif bad == "distrusted":
+        book.valid = False  # its levels still stand there
     elif bad == "crossed":
         memoryview(book.buffer).cast("Q")[0] = px("100.1")  # it says that it is valid
     elif bad == "gap":

@@ -15,8 +15,8 @@ from connectors.instrument import Instrument
 from connectors.session import Output, Reconnect, Send, SessionPlan, WakeAt
 from connectors.units import I64_MAX, PRICE_DECIMALS, SIZE_DECIMALS, FloatGrid, rfc3339_ns, scaled
 from connectors.venues.kraken import wire
-from connectors.venues.kraken.wire import decode_book
 from connectors.venues.kraken.subscription import ANSWER_TIMEOUT_NS, SECOND, State, Subscription
+from connectors.venues.kraken.wire import decode_book
 
 LINK = "public"
 DEPTHS = (10, 25, 100, 500, 1000)

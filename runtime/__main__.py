@@ -1,0 +1,5 @@
+"""`python -m runtime` is `gateway`."""
+
+from runtime.cli import main
+
+main()

@@ -1,0 +1,25 @@
+"""What all tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.data import data_folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of recordings made by others; skips where it is absent, fails there in CI."""
+    folder = data_folder()
+    if folder is None:
+        reason = "no ../shared/data and no VENUEGATE_DATA: recordings made by others are not in this repository"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def kraken_captures(real_data: Path) -> Path:
+    return real_data / "kraken_v2_crossbook"
