@@ -4,6 +4,7 @@ Keyed by client order id; a venue id is learnt from reports. Executions are dedu
 sends: it is told what was sent and what came back, and answers with what that means.
 """
 
+from collections import OrderedDict
 from typing import Final
 
 import msgspec
@@ -13,29 +14,48 @@ from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder
 from oms.position import Position
 from oms.state import RESTORED, TERMINAL, TRANSITIONS, OrderState
 
-FINISHED_KEPT: Final = 4096  # finished orders kept for reports that come late
+FINISHED_KEPT: Final = 1024  # finished orders kept for reports that come late
 
 
-class Order:
-    """One order's facts. Quantities ×1e8 ≥ 0; `qty_1e8` is the total, what is filled included."""
+class Order(msgspec.Struct, gc=False, eq=False):
+    """One order's facts. Quantities ×1e8 ≥ 0; `qty_1e8` is the total, what is filled included.
 
-    __slots__ = ("algo", "client_order_id", "exec_ids", "filled_1e8", "instrument", "order_id", "order_type", "px_1e9",
-                 "qty_1e8", "side", "slot", "state", "venue_order_id")  # fmt: skip
+    `new` is the order as approved. `slot` is its place in the guest's table; kept by runtime. A Struct, because one is
+    made for every order and C makes it three times faster than `__init__`.
+    """
 
-    def __init__(self, order: NewOrder) -> None:
-        self.client_order_id = order.client_order_id
-        self.algo = order.algo
-        self.instrument = order.instrument
-        self.order_id = order.order_id
-        self.side = order.side
-        self.px_1e9 = order.px_1e9
-        self.qty_1e8 = order.qty_1e8
-        self.order_type = order.order_type
-        self.filled_1e8 = 0
-        self.state = OrderState.PENDING_NEW
-        self.venue_order_id = ""
-        self.exec_ids: set[str] | None = None
-        self.slot = -1  # its place in the guest's table; kept by runtime
+    new: NewOrder
+    px_1e9: int
+    qty_1e8: int
+    filled_1e8: int = 0
+    state: OrderState = OrderState.PENDING_NEW
+    venue_order_id: str = ""
+    exec_ids: frozenset[str] = frozenset()
+    slot: int = -1
+
+    @property
+    def client_order_id(self) -> str:
+        return self.new.client_order_id
+
+    @property
+    def algo(self) -> int:
+        return self.new.algo
+
+    @property
+    def instrument(self) -> int:
+        return self.new.instrument
+
+    @property
+    def order_id(self) -> int:
+        return self.new.order_id
+
+    @property
+    def order_type(self) -> int:
+        return self.new.order_type
+
+    @property
+    def side(self) -> int:
+        return self.new.side
 
     @property
     def leaves_1e8(self) -> int:
@@ -61,7 +81,7 @@ class Oms:
 
     def __init__(self) -> None:
         self.orders: dict[str, Order] = {}
-        self.finished: dict[str, Order] = {}
+        self.finished: OrderedDict[str, Order] = OrderedDict()
         self.positions: dict[tuple[int, int], Position] = {}
         self.fills = 0
         self.anomalies = 0
@@ -74,8 +94,8 @@ class Oms:
 
     def submit(self, approved: Approved[NewOrder]) -> Order:
         """Takes an approved order on: PENDING_NEW until the venue speaks."""
-        order = Order(approved.order)
-        self.orders[order.client_order_id] = order
+        new = approved.order
+        order = self.orders[new.client_order_id] = Order(new, new.px_1e9, new.qty_1e8)
         return order
 
     def cancel(self, approved: Approved[CancelOrder]) -> Order | None:
@@ -99,11 +119,9 @@ class Oms:
             order.venue_order_id = report.venue_order_id
         is_fill = False
         if report.exec_type is ExecType.TRADE:
-            if order.exec_ids is None:
-                order.exec_ids = set()
             if report.exec_id in order.exec_ids:
                 return Applied(order, fill=False, anomaly="")
-            order.exec_ids.add(report.exec_id)
+            order.exec_ids |= {report.exec_id}
             is_fill = True
             self.fills += 1
             order.filled_1e8 += report.last_qty_1e8
@@ -134,7 +152,7 @@ class Oms:
         if target in TERMINAL:
             self.finished[order.client_order_id] = self.orders.pop(order.client_order_id)
             if len(self.finished) > FINISHED_KEPT:
-                del self.finished[next(iter(self.finished))]
+                self.finished.popitem(last=False)
         return anomaly
 
     def new_session(self) -> None:

@@ -195,9 +195,10 @@ def check_minimum(case: Case) -> Denied | None:
 
 
 def check_rate(case: Case) -> Denied | None:
-    window = case.window
-    if window.full(case.now_ns):
-        return Denied(DenyReason.RATE_LIMIT, window.limit, len(window.times) + 1, "messages in a rolling second")
+    times = case.window.times
+    limit = case.window.limit
+    if len(times) >= limit and (limit <= 0 or case.now_ns - times[0] < SECOND_NS):
+        return Denied(DenyReason.RATE_LIMIT, limit, len(times) + 1, "messages in a rolling second")
     return None
 
 
@@ -225,7 +226,7 @@ def check_notional(case: Case) -> Denied | None:
     if case.reduces:
         return None
     touch = case.ask_1e9 if case.side > 0 else case.bid_1e9
-    value = case.qty_1e8 * max(case.reach_1e9, touch)
+    value = case.qty_1e8 * (case.reach_1e9 if case.reach_1e9 > touch else touch)
     if value > case.limits.max_order_notional_1e9 * SIZE_ONE:
         notional_1e9 = bounded(-(-value // SIZE_ONE))
         return Denied(

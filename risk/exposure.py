@@ -8,28 +8,31 @@ Money is exact: cost and realised PnL are integers of 1e-17 (price 1e-9 × size 
 floor(cost·closed/position) out of the cost; what the floor leaves stays in the cost, so nothing is lost.
 """
 
+from collections import OrderedDict
+
+import msgspec
+
 from connectors.events import ExecReport, ExecType
 from connectors.orders import AmendOrder, NewOrder
 from connectors.units import SIZE_ONE
 
-FINISHED_KEPT = 4096
-_NO_IDS: frozenset[str] = frozenset()
+FINISHED_KEPT = 1024
 TERMINAL = frozenset({ExecType.CANCELED, ExecType.REJECTED, ExecType.EXPIRED})
 
 
-class LiveOrder:
+class LiveOrder(msgspec.Struct, gc=False, eq=False):
     """One approved order that is not known to be finished. `leaves_1e8` is what it may still trade, worst case.
 
     `qty_1e8` is the total the venue last confirmed, `most_1e8` the largest that `amends` unanswered ones may make it.
     """
 
-    __slots__ = ("amends", "exec_ids", "filled_1e8", "leaves_1e8", "most_1e8", "order", "qty_1e8")
-
-    def __init__(self, order: NewOrder) -> None:
-        self.order = order
-        self.qty_1e8 = self.most_1e8 = self.leaves_1e8 = order.qty_1e8
-        self.filled_1e8 = self.amends = 0
-        self.exec_ids = _NO_IDS
+    order: NewOrder
+    qty_1e8: int
+    most_1e8: int
+    leaves_1e8: int
+    filled_1e8: int = 0
+    amends: int = 0
+    exec_ids: frozenset[str] = frozenset()
 
     @property
     def client_order_id(self) -> str:
@@ -123,20 +126,21 @@ class Account:
     def __init__(self, instruments: int) -> None:
         self.exposures = [Exposure() for _ in range(instruments)]
         self.live: dict[str, LiveOrder] = {}
-        self.finished: dict[str, LiveOrder] = {}  # a fill may still come after a cancel's ack
+        self.finished: OrderedDict[str, LiveOrder] = OrderedDict()  # a fill may still come after a cancel's ack
         self.open_ids: dict[tuple[int, int], str] = {}  # (algo, order_id) → client_order_id
         self.open_counts: dict[int, int] = {}
 
     def approved_new(self, order: NewOrder) -> None:
         algo, name = order.algo, order.client_order_id
-        self.live[name] = LiveOrder(order)
+        qty_1e8 = order.qty_1e8
+        self.live[name] = LiveOrder(order, qty_1e8, qty_1e8, qty_1e8)
         self.open_ids[algo, order.order_id] = name
         self.open_counts[algo] = self.open_counts.get(algo, 0) + 1
         exposure = self.exposures[order.instrument]
         if order.side > 0:
-            exposure.open_buy_1e8 += order.qty_1e8
+            exposure.open_buy_1e8 += qty_1e8
         else:
-            exposure.open_sell_1e8 += order.qty_1e8
+            exposure.open_sell_1e8 += qty_1e8
 
     def approved_amend(self, order: AmendOrder) -> None:
         live = self.live[order.client_order_id]
@@ -189,6 +193,6 @@ class Account:
         self._count(live, 0)
         self.finished[client_order_id] = self.live.pop(client_order_id)
         if len(self.finished) > FINISHED_KEPT:
-            del self.finished[next(iter(self.finished))]
+            self.finished.popitem(last=False)
         del self.open_ids[live.algo, live.order_id]
         self.open_counts[live.algo] -= 1

@@ -25,11 +25,12 @@ DAY_NS = 86_400 * 10**9
 class Deployment:
     """What one algo may touch: its venue's id and its instruments, by symbol index."""
 
-    __slots__ = ("instruments", "venue_id")
+    __slots__ = ("count", "instruments", "venue_id")
 
     def __init__(self, venue_id: int, instruments: tuple[int, ...]) -> None:
         self.venue_id = venue_id
         self.instruments = instruments
+        self.count = len(instruments)
 
 
 class Gate:
@@ -59,11 +60,15 @@ class Gate:
         """Judges a new order of `algo`; quantities and prices at the guest's scales, as it gave them."""
         deployment = self.deployments[algo]
         account = self.account
-        denied = self._check_target(deployment, venue_id, pool_idx, symbol_idx)
-        if denied is None and (algo, order_id) in account.open_ids:
-            denied = Denied(DenyReason.DUPLICATE_ORDER_ID, 0, order_id, "order id is still open")
-        if denied is not None:
-            return self._first(side, px_1e9, qty_1e8, order_type) or denied
+        if (
+            pool_idx
+            or (venue_id and venue_id != deployment.venue_id)
+            or symbol_idx >= deployment.count
+            or (algo, order_id) in account.open_ids
+        ):
+            denied = self._check_target(deployment, venue_id, pool_idx, symbol_idx)
+            duplicate = Denied(DenyReason.DUPLICATE_ORDER_ID, 0, order_id, "order id is still open")
+            return self._first(side, px_1e9, qty_1e8, order_type) or denied or duplicate
         instrument = deployment.instruments[symbol_idx]
         denied = self._run(algo, instrument, side, px_1e9, qty_1e8, order_type, qty_1e8, None, now_ns)
         if denied is not None:

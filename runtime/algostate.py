@@ -105,10 +105,11 @@ class AlgoState:
         slot = order.slot = len(self._table)
         self._table.append(order)
         self.buffer[_COUNT_AT] = slot + 1
-        qty_1e8 = order.qty_1e8 if order.side > 0 else -order.qty_1e8
+        new = order.new
+        side = new.side
         _pack_order(
             self.buffer, _ORDERS_AT + slot * _ORDER_BYTES,
-            order.order_id, order.px_1e9, qty_1e8, order.filled_1e8, order.side, guest_status(order),
+            new.order_id, order.px_1e9, side * order.qty_1e8, order.filled_1e8, side, guest_status(order),
         )  # fmt: skip
 
     def update(self, order: Order) -> None:

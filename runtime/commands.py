@@ -5,6 +5,7 @@ import secrets
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from risk.limits import Limits
 from runtime import config as configuration
 from runtime.config import Config
 from runtime.deploy import Guests, guests_for, guests_of_tape, read_module, spec_of, spec_of_tape
+from runtime.engine import EngineSpec
 from runtime.live import Live
 from runtime.live import serve as serve_live
 from runtime.owners import check_owners
@@ -109,32 +111,38 @@ def replay(
             raise ConfigError(
                 "is the recording itself", place=str(out), mend="tapes are never overwritten: name another"
             )
-    tape = TapeReader(file, venue=venue)
     chosen = configuration.load_limits(limits) if limits is not None else None
-    if tape.header is not None:
-        header = tape.header
-        guests = guests_of_tape(header, algo, str(file))
-        spec = spec_of_tape(registry.load(header.venue), header, guests, chosen)
-    else:
-        given = [Instrument.parse(venue, text) for text in instruments]
-        if not given:
-            mend = "add --instrument SYMBOL:price_decimals:size_decimals, for instance BTC/USD:1:8"
-            raise TapeError("has no metadata of its own", place=str(file), mend=mend)
-        known = {instrument.symbol: instrument for instrument in given}
-        settings = configuration.load([])
-        spec = spec_of(
-            registry.load(venue), list(known), guests_for(list(known), algo), chosen or _limits(None, settings, screen),
-            depth=depth or settings.venue(venue).depth, fees=settings.fees(), tag=REPLAY_TAG, instruments=known,
-        )  # fmt: skip
-    session = Session(spec)
-    with sinks(session, actions=actions, fills=fills, books=books, guest_log=guest_log):
-        replay_tape(session, tape)
+    with closing(TapeReader(file, venue=venue)) as tape:
+        if tape.header is not None:
+            guests = guests_of_tape(tape.header, algo, str(file))
+            spec = spec_of_tape(registry.load(tape.header.venue), tape.header, guests, chosen)
+        else:
+            spec = _foreign_spec(file, venue, instruments, algo, chosen, depth, screen)
+        session = Session(spec)
+        with sinks(session, actions=actions, fills=fills, books=books, guest_log=guest_log):
+            replay_tape(session, tape)
     if tape.cut_short:
         screen.tell(f"{file} is cut short {tape.cut_short}; what was readable was replayed")
     is_same_session = algo is None and (chosen is None or tape.header is None or chosen == limits_from(tape.header))
     if is_same_session and (difference := check_footer(session, tape)):
         screen.tell(difference, "error")
     return session.summary()
+
+
+def _foreign_spec(
+    file: Path, venue: str, instruments: list[str], algo: Path | None, limits: Limits | None, depth: int, screen: Screen
+) -> EngineSpec:
+    """What a recording made by others does not say, from the command line."""
+    given = [Instrument.parse(venue, text) for text in instruments]
+    if not given:
+        mend = "add --instrument SYMBOL:price_decimals:size_decimals, for instance BTC/USD:1:8"
+        raise TapeError("has no metadata of its own", place=str(file), mend=mend)
+    known = {instrument.symbol: instrument for instrument in given}
+    settings = configuration.load([])
+    return spec_of(
+        registry.load(venue), list(known), guests_for(list(known), algo), limits or _limits(None, settings, screen),
+        depth=depth or settings.venue(venue).depth, fees=settings.fees(), tag=REPLAY_TAG, instruments=known,
+    )  # fmt: skip
 
 
 def tape_show(file: Path, lines: int) -> dict[str, Any]:
@@ -168,14 +176,13 @@ def tape_show(file: Path, lines: int) -> dict[str, Any]:
 
 def tape_verify(file: Path, algo: Path | None) -> dict[str, Any]:
     """`gateway tape verify`: lines, order, count, and the hash by replay."""
-    tape = TapeReader(file)
-    if tape.header is None:
-        raise TapeError("is a foreign recording", place=str(file), mend="only tapes written by venuegate carry a hash")
-    spec = spec_of_tape(
-        registry.load(tape.header.venue), tape.header, guests_of_tape(tape.header, algo, str(file)), None
-    )
-    session = Session(spec)
-    count = replay_tape(session, tape)
+    with closing(TapeReader(file)) as tape:
+        if tape.header is None:
+            mend = "only tapes written by venuegate carry a hash"
+            raise TapeError("is a foreign recording", place=str(file), mend=mend)
+        guests = guests_of_tape(tape.header, algo, str(file))
+        session = Session(spec_of_tape(registry.load(tape.header.venue), tape.header, guests, None))
+        count = replay_tape(session, tape)
     recorded = tape.footer.hash if tape.footer is not None else ""
     replayed = session.digest.hexdigest()
     if tape.footer is None:

@@ -218,6 +218,7 @@ def _merge(into: dict[str, Any], new: dict[str, Any], origin: str, origins: dict
     for key, value in new.items():
         at = f"{where}.{key}" if where else key
         if isinstance(value, dict) and isinstance(into.get(key, {}), dict):
+            origins[at] = origin
             _merge(into.setdefault(key, {}), value, origin, origins, at)
         else:
             into[key] = value

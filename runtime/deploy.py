@@ -71,6 +71,8 @@ def guests_of_tape(header: Header, algo: Path | None, place: str) -> Guests:
     """
     guests = Guests()
     given = read_module(algo) if algo is not None else None
+    if algo is not None and given is not None and not header.algos:  # recorded without any: now there is one
+        guests.add_each(given, algo.stem, header.symbols, str(algo))
     for entry in header.algos:
         wasm = given if given is not None else _find(entry.path, entry.sha256)
         if wasm is None:

@@ -73,9 +73,9 @@ class Desk:
                 algo.index, name, order_id, side, px_1e9, qty_1e8, order_type, venue_id, pool_idx, symbol_idx, now_ns
             )
             self._record(algo, action, new, now_ns)
-            if isinstance(new, Approved):
+            if type(new) is Approved:
                 order = self.oms.submit(new)
-                algo.state_of(order.instrument).add(order)
+                algo.state_of(new.order.instrument).add(order)
                 self._sent(self.paper.submit(new, now_ns), now_ns)
         elif kind == _CANCEL:
             cancel = self.gate.check_cancel(algo.index, name, order_id, now_ns)
@@ -93,12 +93,14 @@ class Desk:
 
     def _record(self, algo: AlgoInstance, action: Action, verdict: Verdict, now_ns: int, by: str = "algo") -> None:
         """Every action and its verdict becomes an output of the turn; a denial reaches the guest at once."""
-        self._trace.append(ActionRecord(self.actions, algo.index, by, action, verdict))
         if isinstance(verdict, Denied):
+            self._trace.append(ActionRecord(self.actions, algo.index, by, action, 0, "", verdict))
             self.denied[verdict.reason] += 1
             symbol_idx = action[8] if action[8] < len(algo.states) else 0
             self._rejected(algo, action[0], verdict.code, symbol_idx, now_ns)
         else:
+            name = verdict.order.client_order_id
+            self._trace.append(ActionRecord(self.actions, algo.index, by, action, verdict.approval, name, None))
             self.approved += 1
 
     def _cancel(self, approved: Approved[CancelOrder], now_ns: int) -> None:
@@ -135,7 +137,7 @@ class Desk:
 
     def _sent(self, outputs: list[PaperOutput], now_ns: int) -> None:
         for output in outputs:
-            if type(output) is Send:
+            if type(output) is Send:  # the bytes that the venue gets; the paper venue answers them itself
                 self._trace.append(output.data)
             elif isinstance(output, ExecReport):
                 self.report(output, now_ns)

@@ -55,13 +55,18 @@ Verdict = Approved[NewOrder] | Approved[CancelOrder] | Approved[AmendOrder] | De
 
 
 class ActionRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One action and its verdict. `by`: "algo", or "gateway" for a cancel of ours on its behalf."""
+    """One action and its verdict: `approval` is its number, or 0 and `denied` says why.
+
+    `by`: "algo", or "gateway" for a cancel of ours on its behalf. `client_order_id` is the order's, empty if denied.
+    """
 
     n: int
     algo: int
     by: str
     action: tuple[int, int, int, int, int, int, int, int, int, int]
-    verdict: Verdict
+    approval: int
+    client_order_id: str
+    denied: Denied | None
 
 
 class GuestLine(msgspec.Struct, frozen=True, array_like=True):

@@ -9,7 +9,6 @@ import msgspec
 
 from connectors.errors import ConfigError
 from connectors.events import ExecReport, ExecType
-from risk.denial import Denied
 from runtime.abi import ActionKind
 from runtime.inputs import ActionRecord, GuestLine, Input
 from runtime.session import Session
@@ -44,7 +43,6 @@ def _open(path: Path) -> IO[bytes]:
 def action_row(session: Session, record: ActionRecord, now_ns: int) -> dict[str, Any]:
     """One action as people and tests read it; quantities ×1e8, prices ×1e9."""
     order_id, px_1e9, qty_1e8, side, kind, order_type, venue_id, pool_idx, symbol_idx, _ = record.action
-    verdict = record.verdict
     row: dict[str, Any] = {
         "n": record.n,
         "now_ns": now_ns,
@@ -60,13 +58,12 @@ def action_row(session: Session, record: ActionRecord, now_ns: int) -> dict[str,
         "pool_idx": pool_idx,
         "symbol_idx": symbol_idx,
     }
-    if isinstance(verdict, Denied):
-        return row | {
-            "verdict": "denied", "reason": str(verdict.reason), "code": int(verdict.code), "limit": verdict.limit,
-            "observed": verdict.observed, "rule": verdict.rule,
-        }  # fmt: skip
+    denied = record.denied
+    if denied is None:
+        return row | {"verdict": "approved", "approval": record.approval, "client_order_id": record.client_order_id}
     return row | {
-        "verdict": "approved", "approval": verdict.approval, "client_order_id": verdict.order.client_order_id,
+        "verdict": "denied", "reason": str(denied.reason), "code": int(denied.code), "limit": denied.limit,
+        "observed": denied.observed, "rule": denied.rule,
     }  # fmt: skip
 
 

@@ -65,7 +65,7 @@ class Footer(msgspec.Struct, frozen=True):
 
 
 class _Line(msgspec.Struct):
-    recv_ns: Annotated[int, msgspec.Meta(ge=0, lt=2**63)] | None = None
+    recv_ns: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
     n: int = 0
     kind: str = "frame"
     venue: str = ""
@@ -162,13 +162,24 @@ class TapeReader:
                 f"cannot be read: {error.strerror}", place=str(path), mend="give the path of a tape"
             ) from None
         self._lines = self._read_lines()
-        first = next(self._lines, None)
-        self._pending = first
-        self.header = self._read_header(first)
+        self._pending = first = next(self._lines, None)
+        try:
+            self.header = self._read_header(first)
+        except TapeError:
+            self._raw.close()
+            raise
         if self.header is not None:
             self._pending = None
 
     def __iter__(self) -> Iterator[tuple[int, int, Input]]:
+        with self._raw:
+            yield from self._inputs()
+
+    def close(self) -> None:
+        """For a reader that is not iterated to its end."""
+        self._raw.close()
+
+    def _inputs(self) -> Iterator[tuple[int, int, Input]]:
         last_ns = count = 0
         for number, line in enumerate(self._all_lines(), 1 if self.header is None else 2):
             if not line.strip():
@@ -189,7 +200,6 @@ class TapeReader:
             if self.header is not None and parsed.n != count and not self.out_of_order:
                 self.out_of_order = f"input {parsed.n} stands where {count} should"
             yield parsed.n or number, last_ns, self._input(number, parsed)
-        self._raw.close()
 
     def _input(self, number: int, line: _Line) -> Input:
         venue = line.venue or self._venue

@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 import tracemalloc
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -161,7 +162,7 @@ def test_fuel_is_a_saw_tooth_the_same_in_every_store() -> None:
         trails.append(trail)
     first, second = trails
     assert first == second
-    pairs = list(zip(first, first[1:], strict=False))
+    pairs = list(pairwise(first))
     (cost,) = {before - after for before, after in pairs if before >= FUEL}
     assert 100_000 < cost < FUEL
     # below one million only what a call that began above it left: the next begins with two million

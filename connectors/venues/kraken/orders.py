@@ -91,11 +91,12 @@ class KrakenOrders:
         template = self._template(order.instrument)
         form = template.submit[order.order_type, order.side]
         lots, rest = divmod(order.qty_1e8, _SIZE_ONE)
-        tail = (lots, rest // template.size_digit, order.client_order_id.encode(), approved.approval)
+        rest //= template.size_digit
+        name = order.client_order_id.encode()
         if order.order_type == _MARKET:
-            return Send(LINK, form % tail)
+            return Send(LINK, form % (lots, rest, name, approved.approval))
         whole, part = divmod(order.px_1e9, _PRICE_ONE)
-        return Send(LINK, form % (whole, part // template.price_digit, *tail))
+        return Send(LINK, form % (whole, part // template.price_digit, lots, rest, name, approved.approval))
 
     def amend(self, approved: Approved[AmendOrder], now_ns: int) -> Send:
         """`amend_order` by cl_ord_id; `order_qty` is the total, what is filled included."""

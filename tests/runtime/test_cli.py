@@ -1,0 +1,299 @@
+"""`gateway` as a person uses it: what is imported, what a mistake is told, what is printed and written."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from connectors.orders import OrderType
+from tests.runtime.world import GATEWAY, INSTRUMENT, ROOT, gateway, recording, rows, told
+from tests.support.guests import guest, once
+
+HEAVY = (
+    "ccxt",
+    "web3",
+    "eth_account",
+    "solana",
+    "pyarrow",
+    "textual",
+    "wasmtime",
+    "pydantic",
+    "websockets",
+    "zstandard",
+)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return recording(tmp_path_factory.mktemp("recordings") / "day.jsonl")
+
+
+@pytest.fixture(scope="module")
+def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tape of ours: one second of the embedded venue, over loopback."""
+    path = tmp_path_factory.mktemp("tapes") / "a.tape"
+    told("serve", "--venues", "kraken", "--sim", "--seed", "5", "--duration", "1.2", "--record", path)
+    return path
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = f"""
+import sys
+from runtime.cli import app
+try:
+    app(["--help"])
+except SystemExit:
+    pass
+print(*[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, timeout=60
+    )
+    assert "serve" in done.stdout
+    assert done.stderr.strip() == ""
+
+
+@pytest.mark.parametrize("command", [["serve"], ["record"], ["replay"], ["tape"], ["tape", "show"], ["tape", "verify"]])
+def test_every_option_says_what_it_does(command: list[str]) -> None:
+    result = gateway(*command, "--help")
+    assert result.exit_code == 0
+    options = [line for line in result.stdout.splitlines() if line.startswith("  --")]
+    assert all(len(line.split(maxsplit=2)) > 1 for line in options)
+    assert command[0] == "tape" or any("--json" in line for line in options)
+
+
+def test_version() -> None:
+    assert gateway("--version").stdout.strip().count(".") == 2
+
+
+# --- mistakes --------------------------------------------------------------------------------------------------------
+
+SERVE = ("serve", "--venues", "kraken", "--sim", "--duration", "1")
+MISTAKES = [
+    ("replay none.jsonl", "none.jsonl: cannot be read: No such file"),
+    ("replay .", "Is a directory"),
+    ("replay empty.jsonl", "empty.jsonl: is empty"),
+    ("replay day.jsonl", "day.jsonl: has no metadata of its own"),
+    ("replay text.jsonl --instrument BTC/USD:1:8", "text.jsonl: line 1 cannot be read"),
+    ("replay day.jsonl --instrument BTC/USD", "--instrument: cannot read 'BTC/USD'"),
+    ("replay day.jsonl --instrument BTC/USD:one:8", "--instrument: 'BTC/USD:one:8'"),
+    ("replay day.jsonl --instrument BTC/USD:12:8", "price has 12 decimals"),
+    ("replay day.jsonl --instrument BTC/USD:1:8:-1", "must not be negative"),
+    ("replay day.jsonl --instrument BTC/USD:1:8 --venue krakn", "no venue is called 'krakn'"),
+    ("replay day.jsonl --instrument BTC/USD:1:8 --depth 11", "no book of depth 11"),
+    ("replay day.jsonl --instrument BTC/USD:1:8 --depth -10", "no book of depth -10"),
+    ("replay day.jsonl --instrument BTC/USD:1:8 --algo none.wasm", "none.wasm: cannot be read"),
+    ("replay day.jsonl --instrument BTC/USD:1:8 --algo text.jsonl", "text.jsonl: is not a WASM binary"),
+    ("replay day.jsonl --instrument BTC/USD:1:8 --limits none.toml", "none.toml: cannot be read"),
+    ("replay day.jsonl --instrument BTC/USD:1:8 --limits bad.toml", "bad.toml: limits.max_order_notional: is missing"),
+    ("replay day.jsonl --instrument BTC/USD:1:8 --actions no/such/folder", "no/such/folder: cannot be written"),
+    ("replay day.jsonl --instrument BTC/USD:1:8 --books day.jsonl", "day.jsonl: is the recording itself"),
+    ("replay day.jsonl --instrument TOO/LONGSYMBOLNAME:1:8", "longer than the 16 bytes"),
+    ("tape show none", "none: cannot be read"),
+    ("tape verify day.jsonl", "day.jsonl: is a foreign recording"),
+    ("tape verify none", "none: cannot be read"),
+    ("serve --venues krakn --sim", "no venue is called 'krakn'"),
+    ("serve --venues kraken,coinbase --sim", "2 venues asked for"),
+    ("serve --venues kraken --sim --depth 3", "no book of depth 3"),
+    ("serve --venues kraken --sim --algo none.wasm", "none.wasm: cannot be read"),
+    ("serve --venues kraken --sim --limits bad.toml", "bad.toml: limits.max_order_notional: is missing"),
+    ("serve --venues kraken --sim --config none.toml", "none.toml: cannot be read"),
+    ("serve --venues kraken --sim --config bad.toml", "bad.toml: limits.max_order_notional: is missing"),
+    ("serve --venues kraken --sim --config algos.toml", "algo a wants ETH/USD, which is not followed"),
+    ("serve --venues kraken --sim --config twice.toml", "two algos are called 'a'"),
+    ("serve --venues kraken --sim --record day.jsonl", "day.jsonl: exists already"),
+    ("serve --venues kraken --sim --record no/such/folder", "no/such/folder: cannot be written"),
+    ("record day.jsonl --sim", "day.jsonl: exists already"),
+]
+
+
+@pytest.mark.parametrize(("line", "said"), MISTAKES, ids=[line for line, _ in MISTAKES])
+def test_a_mistake_gets_one_clear_message(line: str, said: str, day: Path, here: Path) -> None:
+    """Exit 4, nothing on stdout, on stderr the problem with its place and its mend, and no traceback."""
+    (here / "day.jsonl").write_bytes(day.read_bytes())
+    (here / "empty.jsonl").touch()
+    (here / "text.jsonl").write_text("hello\n")
+    (here / "bad.toml").write_text("[limits]\nmax_position = 1\n")
+    algo = f"[[algos]]\nname = 'a'\nwasm = '{ROOT / 'fixtures/algos/demo.wasm'}'\nsymbols = ['{{}}']\n"
+    (here / "algos.toml").write_text(algo.format("ETH/USD"))
+    (here / "twice.toml").write_text(algo.format("BTC/USD") * 2)
+    result = gateway(*line.split())
+    assert result.exit_code == 4, result.output
+    assert result.stdout == ""
+    assert said in result.stderr
+    assert result.stderr.count("error: ") == 1
+    assert "\n  mend: " in result.stderr
+    assert "Traceback" not in result.output
+    assert (here / "day.jsonl").read_bytes() == day.read_bytes()
+
+
+@pytest.mark.parametrize("words", [["serve", "--duration", "0"], ["replay"], ["sing"], ["serve", "--seed", "x"]])
+def test_wrong_usage_is_exit_2(words: list[str]) -> None:
+    assert gateway(*words).exit_code == 2
+
+
+# --- replay ----------------------------------------------------------------------------------------------------------
+
+
+def test_replay_of_a_foreign_recording(day: Path) -> None:
+    """The shape that issue and README promise; counts agree with the files written beside."""
+    out = {name: Path(name) for name in ("actions", "fills", "books", "guest-log")}
+    options = [word for name, path in out.items() for word in (f"--{name}", path)]
+    result = told("replay", day, "--venue", "kraken", "--instrument", INSTRUMENT, *options)
+    lines = rows(day)
+    assert result["frames"] == len(lines)
+    assert result["book_frames"] == sum('"channel":"book"' in row["raw"] for row in lines)
+    assert result["checksums"] == {"ok": result["book_frames"], "failed": 0}
+    assert (result["resyncs"], result["state"], result["disabled"]) == (0, "ACTIVE", [])
+    assert result["callbacks"]["on_book"] == result["book_frames"]
+    assert result["callbacks"]["on_shutdown"] == 1
+    assert len(result["hash"]) == 64
+    assert set(result["pnl"]) <= {"USD"}
+
+    actions, fills, books = rows(out["actions"]), rows(out["fills"]), rows(out["books"])
+    assert [row["n"] for row in actions] == list(range(1, result["actions"] + 1))
+    assert sum(row["verdict"] == "approved" for row in actions) == result["approved"] > 0
+    assert sum(row["verdict"] == "denied" for row in actions) == sum(result["denied"].values())
+    assert len(fills) == result["fills"]
+    assert result["positions"].get("kraken:BTC/USD", {"position_1e8": 0})["position_1e8"] == sum(
+        row["side"] * row["qty_1e8"] for row in fills
+    )
+    assert len(books) == result["book_frames"]
+    last = result["books"]["kraken:BTC/USD"]
+    assert books[-1] == {"bids": last["bids"], "asks": last["asks"]}
+    assert all(set(row) == {"bids", "asks"} and len(row["bids"]) == 10 for row in books)
+    log = out["guest-log"].read_text().splitlines()
+    assert all(line.split()[1] == "demo" and line.split()[2] in {"INFO", "DEBUG", "WARN"} for line in log)
+    assert len(log) > 0
+
+
+def test_orders_fills_and_denials_are_written_as_they_were(day: Path) -> None:
+    Path("buy.wasm").write_bytes(once(OrderType.MARKET, qty_1e8=1000, at_call=3))
+    result = told("replay", day, "--instrument", INSTRUMENT, "--algo", "buy.wasm", "--actions", "a", "--fills", "f")
+    (action,) = rows(Path("a"))
+    (fill,) = rows(Path("f"))
+    assert {key: action[key] for key in ("algo", "by", "kind", "order_id", "side", "qty_1e8", "order_type", "verdict")} == {
+        "algo": "buy", "by": "algo", "kind": "new", "order_id": 1, "side": 1, "qty_1e8": 1000,
+        "order_type": "market", "verdict": "approved",
+    }  # fmt: skip
+    assert fill["client_order_id"] == action["client_order_id"]
+    assert (fill["qty_1e8"], fill["symbol"], fill["order_id"]) == (1000, "BTC/USD", 1)
+    assert fill["fee_1e9"] * 1000 == pytest.approx(fill["px_1e9"] * 1000 // 10**8 * 4, rel=1e-6)
+    assert result["positions"]["kraken:BTC/USD"]["position_1e8"] == 1000
+
+    Path("huge.wasm").write_bytes(once(OrderType.MARKET, qty_1e8=10**12, at_call=3))
+    result = told("replay", day, "--instrument", INSTRUMENT, "--algo", "huge.wasm", "--actions", "a")
+    (denied,) = rows(Path("a"))
+    assert denied["verdict"] == "denied"
+    assert result["denied"] == {denied["reason"]: 1}
+    assert denied["observed"] > denied["limit"]
+
+
+def test_limits_that_nobody_gave_are_printed(day: Path) -> None:
+    Path("own.toml").write_text(
+        "[limits]\nmax_position=1\nmax_order_notional=500\nmax_order_rate=5\nprice_collar_bps=50\nmax_daily_loss=9\n"
+    )
+    shipped = gateway("replay", day, "--instrument", INSTRUMENT)
+    assert "no limits given: using the shipped paper limits (max_position_1e8 1000000000," in shipped.stderr
+    own = gateway("replay", day, "--instrument", INSTRUMENT, "--limits", "own.toml")
+    assert "paper limits" not in own.stderr
+
+
+def test_a_faulty_guest_is_named_and_the_rest_goes_on(day: Path) -> None:
+    Path("bad.wasm").write_bytes(guest("(if (i32.eq (global.get $calls) (i32.const 5)) (then unreachable))"))
+    result = told("replay", day, "--instrument", INSTRUMENT, "--algo", "bad.wasm")
+    assert result["disabled"] == ["bad"]
+    assert result["callbacks"]["on_book"] == 5
+    assert result["book_frames"] > 100
+
+
+def test_a_recording_cut_short_is_replayed_as_far_as_it_goes(day: Path) -> None:
+    Path("cut.jsonl").write_bytes(day.read_bytes()[:-40])
+    result = gateway("replay", "cut.jsonl", "--instrument", INSTRUMENT, "--json")
+    assert result.exit_code == 0
+    assert "cut.jsonl is cut short in the middle of a line" in result.stderr
+    assert json.loads(result.stdout)["frames"] == len(rows(day)) - 1
+
+
+def test_ctrl_c_during_a_replay_ends_between_turns(tmp_path: Path) -> None:
+    """A guest that logs without end, so that the signal arrives while the guest is running: no abort, no hang."""
+    day = recording(tmp_path / "long.jsonl", seconds=60)
+    imports = '(import "env" "host_log_impl" (func $log (param i32 i32 i32)))'
+    chatty = """
+      (global.set $n (i32.const 0))
+      (loop (call $log (i32.const 2) (i32.const 0) (i32.const 4))
+        (global.set $n (i32.add (global.get $n) (i32.const 1))) (br_if 0 (i32.lt_u (global.get $n) (i32.const 50000))))"""
+    wasm = guest(chatty, imports=imports, globals_="(global $n (mut i32) (i32.const 0))")
+    (tmp_path / "chatty.wasm").write_bytes(wasm)
+    books = tmp_path / "books"
+    command = [
+        *GATEWAY,
+        "replay",
+        day,
+        "--instrument",
+        INSTRUMENT,
+        "--algo",
+        "chatty.wasm",
+        "--guest-log",
+        "/dev/stdout",
+    ]
+    env = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    with subprocess.Popen(
+        [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, env=env
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert b"chatty" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode in {1, 130}, errors
+    assert b"Aborted" in errors
+    assert b"Traceback" not in errors
+    assert b"ctypes" not in errors
+    assert not books.exists()
+
+
+# --- tapes -----------------------------------------------------------------------------------------------------------
+
+
+def test_tape_show(tape: Path, day: Path) -> None:
+    shown = told("tape", "show", tape, "--lines", "3")
+    assert shown["venue"] == "kraken"
+    assert (shown["symbols"], shown["end"], len(shown["lines"])) == (["BTC/USD"], "footer", 3)
+    assert shown["inputs"]["Frame"] > 10
+    assert shown["algos"][0].startswith("demo ")
+    assert 1 < shown["seconds"] < 30
+    assert json.loads(shown["lines"][0])["kind"] == "up"
+    foreign = told("tape", "show", day)
+    assert foreign["kind"] == "foreign recording"
+    assert (foreign["inputs"], foreign["hash"]) == ({"Frame": len(rows(day))}, "")
+
+
+def test_tape_verify_and_replay_give_the_session_hash(tape: Path) -> None:
+    verified = told("tape", "verify", tape)
+    assert verified["verdict"] == "same"
+    assert verified["recorded"] == verified["replayed"] == told("tape", "show", tape)["hash"]
+    assert told("replay", tape)["hash"] == verified["recorded"]
+
+
+def test_another_guest_gives_another_hash(tape: Path) -> None:
+    Path("other.wasm").write_bytes(once())
+    result = gateway("tape", "verify", tape, "--algo", "other.wasm", "--json")
+    assert result.exit_code == 5
+    assert json.loads(result.stdout)["verdict"] == "hash differs"
+
+
+def test_plain_output_is_for_people(tape: Path) -> None:
+    result = gateway("tape", "verify", tape)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1].split() == ["verdict", "same"]
+    assert "{" not in result.stdout
