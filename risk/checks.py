@@ -44,9 +44,6 @@ class Window:
         self.limit = limit
         self.times: deque[int] = deque(maxlen=max(limit, 1))
 
-    def full(self, now_ns: int) -> bool:
-        return self.limit <= 0 or (len(self.times) == self.limit and now_ns - self.times[0] < SECOND_NS)
-
     def add(self, now_ns: int) -> None:
         self.times.append(now_ns)
 
@@ -194,12 +191,16 @@ def check_minimum(case: Case) -> Denied | None:
     return None
 
 
-def check_rate(case: Case) -> Denied | None:
-    times = case.window.times
-    limit = case.window.limit
-    if len(times) >= limit and (limit <= 0 or case.now_ns - times[0] < SECOND_NS):
+def check_rate(window: Window, now_ns: int) -> Denied | None:
+    """Of new orders and amends one window, of cancels another."""
+    times, limit = window.times, window.limit
+    if len(times) >= limit and (limit <= 0 or now_ns - times[0] < SECOND_NS):
         return Denied(DenyReason.RATE_LIMIT, limit, len(times) + 1, "messages in a rolling second")
     return None
+
+
+def check_order_rate(case: Case) -> Denied | None:
+    return check_rate(case.window, case.now_ns)
 
 
 def check_collar(case: Case) -> Denied | None:
@@ -258,6 +259,16 @@ def check_daily_loss(case: Case) -> Denied | None:
     return None
 
 
+def not_supported(observed: int, what: str) -> Denied:
+    """For what no venue here carries out yet."""
+    return Denied(DenyReason.NOT_SUPPORTED, 0, observed, what)
+
+
+def unknown_order(order_id: int) -> Denied:
+    """A cancel or amend of what is not open: a race with a fill more often than a mistake."""
+    return Denied(DenyReason.UNKNOWN_ORDER, 0, order_id, "no open order with this id")
+
+
 Check = Callable[[Case], Denied | None]
 
 CHECKS: tuple[Check, ...] = (
@@ -269,7 +280,7 @@ CHECKS: tuple[Check, ...] = (
     check_venue_ready,
     check_market_data,
     check_minimum,
-    check_rate,
+    check_order_rate,
     check_collar,
     check_notional,
     check_position,

@@ -36,6 +36,8 @@ class DenyReason(StrEnum):
 
 
 class Meaning(msgspec.Struct, frozen=True):
+    """What a reason tells a guest, and a person."""
+
     code: RejectCode
     text: str
 

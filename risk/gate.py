@@ -11,7 +11,18 @@ limit; it stays latched over midnight until a person re-arms it.
 from connectors.events import ExecReport
 from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder, OrderType
 from connectors.units import SIZE_ONE
-from risk.checks import CHECKS, Case, Market, TradingState, Window, check_state, check_well_formed
+from risk.checks import (
+    CHECKS,
+    Case,
+    Market,
+    TradingState,
+    Window,
+    check_rate,
+    check_state,
+    check_well_formed,
+    not_supported,
+    unknown_order,
+)
 from risk.denial import Denied, DenyReason
 from risk.exposure import Account, LiveOrder
 from risk.limits import Limits
@@ -83,9 +94,8 @@ class Gate:
 
     def check_kind(self, kind: int) -> Denied:
         """Refuses what is neither a new order, a cancel nor an amend."""
-        if self.state is TradingState.HALTED:
-            return Denied(DenyReason.KILL_SWITCH, 0, 1, "state: HALTED")
-        return Denied(DenyReason.NOT_SUPPORTED, 2, kind, "action kind: 0 new, 1 cancel, 2 amend")
+        self._case.state = self.state
+        return check_state(self._case) or not_supported(kind, "action kind: 0 new, 1 cancel, 2 amend")
 
     def check_amend(
         self, algo: int, action_id: str, order_id: int, px_1e9: int, qty_1e8: int, now_ns: int
@@ -94,9 +104,7 @@ class Gate:
         live = self.find(algo, order_id)
         if live is None:
             self._case.state = self.state
-            return check_state(self._case) or Denied(
-                DenyReason.UNKNOWN_ORDER, 0, order_id, "no open order with this id"
-            )
+            return check_state(self._case) or unknown_order(order_id)
         more = qty_1e8 - live.filled_1e8 - live.leaves_1e8
         denied = self._run(algo, live.instrument, live.side, px_1e9, qty_1e8, _LIMIT, more, live, now_ns)
         if denied is not None:
@@ -156,7 +164,7 @@ class Gate:
 
     def _check_target(self, deployment: Deployment, venue_id: int, pool_idx: int, symbol_idx: int) -> Denied | None:
         if pool_idx:
-            return Denied(DenyReason.NOT_SUPPORTED, 0, pool_idx, "orders at pools")
+            return not_supported(pool_idx, "orders at pools")
         if venue_id and venue_id != deployment.venue_id:
             return Denied(DenyReason.BAD_VENUE, deployment.venue_id, venue_id, "venue id of this instance")
         if symbol_idx >= len(deployment.instruments):
@@ -176,11 +184,10 @@ class Gate:
         """Cancels pass everything but rate, and draw from a budget of their own."""
         live = self.find(algo, order_id)
         if live is None:
-            return Denied(DenyReason.UNKNOWN_ORDER, 0, order_id, "no open order with this id")
-        if self._cancels.full(now_ns):
-            return Denied(
-                DenyReason.RATE_LIMIT, self._cancels.limit, self._cancels.limit + 1, "cancels in a rolling second"
-            )
+            return unknown_order(order_id)
+        denied = check_rate(self._cancels, now_ns)
+        if denied is not None:
+            return denied
         self._cancels.add(now_ns)
         return self._approve_cancel(live, action_id, now_ns)
 

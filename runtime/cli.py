@@ -43,7 +43,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Symbols = Annotated[str, typer.Option("--symbols", help="Symbols to follow, comma-separated: BTC/USD,ETH/USD.")]
 Algo = Annotated[Path | None, typer.Option("--algo", help="A .wasm guest; without it the shipped demo market maker.")]
 LimitsFile = Annotated[Path | None, typer.Option("--limits", help="TOML file with a [limits] table.")]
-Depth = Annotated[int, typer.Option("--depth", help="Levels a side of the book: 10, 25, 100, 500, 1000.")]
+Depth = Annotated[
+    int,
+    typer.Option("--depth", help="Levels a side: 10, 25, 100, 500, 1000.", show_default="from the config, else 10"),
+]
 ConfigFiles = Annotated[
     list[Path] | None, typer.Option("--config", help="A gateway.toml; may be given again, the last wins.")
 ]
@@ -200,20 +203,37 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
 
 
 def _lines(value: dict[str, Any], indent: str) -> list[str]:
-    """A dictionary as aligned lines; deep ones below their key."""
-    width = max((len(str(key)) for key in value), default=0)
+    """A dictionary as aligned lines for a person: scaled integers as decimals, empty things left out."""
     out = []
+    plain: dict[str, str | None] = {}
     for key, item in value.items():
-        if isinstance(item, dict) and item and any(isinstance(v, dict | list) for v in item.values()):
-            out.append(f"{indent}{key}")
-            out += _lines(item, indent + "  ")
-        elif isinstance(item, dict):
-            text = ", ".join(f"{k} {v}" for k, v in item.items()) or "none"
-            out.append(f"{indent}{key:<{width}}  {text}")
-        elif isinstance(item, list) and item and isinstance(item[0], list):
-            out.append(f"{indent}{key:<{width}}  {len(item)} levels, best {item[0][0]} × {item[0][1]}")
-        elif isinstance(item, list):
-            out.append(f"{indent}{key:<{width}}  {', '.join(map(str, item)) or 'none'}")
+        if isinstance(item, dict) and any(isinstance(inner, dict | list) for inner in item.values()):
+            plain[key] = None
+        elif item not in ("", [], {}):
+            plain[key] = _text(key, item)
+    width = max((len(_name(key)) for key in plain), default=0)
+    for key, text in plain.items():
+        if text is None:
+            out += [f"{indent}{key}", *_lines(value[key], indent + "  ")]
         else:
-            out.append(f"{indent}{key:<{width}}  {item}")
+            out.append(f"{indent}{_name(key):<{width}}  {text}")
     return out
+
+
+def _name(key: str) -> str:
+    return key.removesuffix("_1e9").removesuffix("_1e8")
+
+
+def _text(key: str, item: Any) -> str:
+    from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS, trimmed_text
+
+    if isinstance(item, dict):
+        return ", ".join(f"{_name(inner)} {_text(inner, value)}" for inner, value in item.items())
+    if isinstance(item, list) and isinstance(item[0], list):
+        px, size = trimmed_text(item[0][0], PRICE_DECIMALS), trimmed_text(item[0][1], SIZE_DECIMALS)
+        return f"{len(item)} levels, best {px} × {size}"
+    if isinstance(item, list):
+        return ", ".join(map(str, item))
+    if key.endswith("_1e9"):
+        return trimmed_text(item, PRICE_DECIMALS)
+    return trimmed_text(item, SIZE_DECIMALS) if key.endswith("_1e8") else str(item)

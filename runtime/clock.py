@@ -5,6 +5,8 @@ from typing import Protocol
 
 
 class Clock(Protocol):
+    """Where the runtime gets its time."""
+
     def now_ns(self) -> int:
         """Nanoseconds since the epoch, never less than before."""
 

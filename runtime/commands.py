@@ -13,6 +13,7 @@ from connectors import registry
 from connectors.errors import ConfigError, TapeError
 from connectors.instrument import Instrument
 from connectors.session import Venue
+from connectors.units import MONEY_DECIMALS, SIZE_DECIMALS, trimmed_text
 from risk.limits import Limits
 from runtime import config as configuration
 from runtime.config import Config
@@ -38,9 +39,19 @@ def _limits(file: Path | None, config: Config, screen: Screen) -> Limits:
     if config.limits is not None:
         return configuration.limits_of(config.limits, lambda _: "[limits]")
     limits = configuration.paper_limits()
-    values = ", ".join(f"{name} {getattr(limits, name)}" for name in limits.__struct_fields__)
-    screen.tell(f"no limits given: using the shipped paper limits ({values})", "info")
+    screen.tell(f"no limits given, so the shipped paper limits: {limits_text(limits)}", "info")
     return limits
+
+
+def limits_text(limits: Limits) -> str:
+    """One line for a person."""
+    return (
+        f"position {trimmed_text(limits.max_position_1e8, SIZE_DECIMALS)}, "
+        f"order notional {trimmed_text(limits.max_order_notional_1e9, MONEY_DECIMALS)}, "
+        f"{limits.max_order_rate} orders/s, collar {limits.price_collar_bps} bps, "
+        f"daily loss {trimmed_text(limits.max_daily_loss_1e9, MONEY_DECIMALS)}, "
+        f"books stale after {trimmed_text(limits.max_book_age_ns, 9)} s, {limits.max_open_orders} open orders"
+    )
 
 
 def _one_venue(text: str, config: Config) -> Venue:
@@ -191,6 +202,8 @@ def tape_verify(file: Path, algo: Path | None) -> dict[str, Any]:
         verdict = f"footer says {tape.footer.n} inputs, the tape holds {count}"
     elif tape.out_of_order:
         verdict = f"inputs are missing or not in their order: {tape.out_of_order}"
+    elif recorded != replayed:
+        verdict = "hash differs"
     else:
-        verdict = "same" if recorded == replayed else "hash differs"
+        verdict = "lines were changed, though the hash is the same" if tape.is_altered else "same"
     return {"file": str(file), "inputs": count, "recorded": recorded, "replayed": replayed, "verdict": verdict}

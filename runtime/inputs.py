@@ -17,11 +17,15 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
 
 
 class LinkUp(msgspec.Struct, frozen=True):
+    """A link is open: nothing was said on it yet."""
+
     venue: str
     link: str
 
 
 class LinkDown(msgspec.Struct, frozen=True):
+    """A link is gone, for the reason the socket gave."""
+
     venue: str
     link: str
     reason: str = ""

@@ -13,8 +13,8 @@ from runtime.inputs import GuestLine, Trace
 class AlgoInstance:
     """`states[k]` is the record for the k-th symbol of the deployment. Callbacks return actions or raise GuestFault."""
 
-    __slots__ = ("_callbacks", "book_calls", "deployment", "host", "index", "is_alive", "is_faulty", "name", "positions_of",
-                 "states", "trace")  # fmt: skip
+    __slots__ = ("_callbacks", "book_calls", "deployment", "host", "index", "is_alive", "is_faulty", "name",
+                 "positions_of", "states", "trace")  # fmt: skip
 
     def __init__(
         self, index: int, name: str, host: AlgoHost, deployment: Deployment, limits: Limits, trace: Trace

@@ -6,13 +6,14 @@
 {"n":2,"recv_ns":…,"venue":"kraken","link":"public","raw":"<the frame, byte for byte>"}  raw_b64 where it is not UTF-8
 {"n":3,"recv_ns":…,"kind":"timer"}
 {"n":4,"recv_ns":…,"kind":"command","name":"kill","who":"ana"}
-{"end":true,"n":4,"hash":"…"}                                                            footer of a session that ended
+{"n":4,"hash":"…","end":true,"sha256":"…"}                                               footer of a session that ended
 ```
 A recording made by others is lines of `{"recv_ns":…,"raw":"…"}` alone: plain, gzip or zstd. Compressed blocks are
 ended every second or every thousand lines, so that a file cut short, by a crash or a full disk, still yields its lines.
 """
 
 import base64
+import hashlib
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -57,11 +58,12 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Footer(msgspec.Struct, frozen=True):
-    """The end of a session that ended: how many inputs, and its hash."""
+    """The end of a session that ended: how many inputs, the hash of its outputs, and that of the lines before it."""
 
     n: int
     hash: str
     end: bool = True
+    sha256: str = ""
 
 
 class _Line(msgspec.Struct):
@@ -77,6 +79,7 @@ class _Line(msgspec.Struct):
     reason: str = ""
     end: bool = False
     hash: str = ""
+    sha256: str = ""
     venuegate_tape: int = 0
 
 
@@ -114,6 +117,7 @@ class TapeWriter:
         self._compress = zstandard.ZstdCompressor(level=3, write_checksum=True)
         self._lines = [_encode(header) + b"\n"]
         self._block_ns = 0
+        self._sha = hashlib.sha256()
         self._write()
 
     def append(self, given: Input, recv_ns: int) -> None:
@@ -125,7 +129,8 @@ class TapeWriter:
 
     def close(self, digest: str) -> None:
         """Writes the footer."""
-        self._lines.append(_encode(Footer(self.count, digest)) + b"\n")
+        self._write()
+        self._lines.append(_encode(Footer(self.count, digest, sha256=self._sha.hexdigest())) + b"\n")
         self._write()
         self._file.close()
 
@@ -137,6 +142,7 @@ class TapeWriter:
     def _write(self) -> None:
         if self._lines:
             block, self._lines = b"".join(self._lines), []
+            self._sha.update(block)
             self._file.write(self._compress.compress(block))
             self._file.flush()
 
@@ -145,7 +151,8 @@ class TapeReader:
     """Reads own tapes and foreign recordings alike. `header` is None for a foreign one; `footer` once it was read.
 
     Iterating, once, yields `(n, recv_ns, input)`. Afterwards `cut_short` says how the file ended if not at a line's
-    end, and `out_of_order` which input of a tape of ours is not in its place.
+    end; of a tape of ours `out_of_order` says which input is not in its place, `is_altered` that its lines are not
+    those that were written.
     Raises TapeError naming file and line for a line that is not what a tape holds.
     """
 
@@ -154,6 +161,8 @@ class TapeReader:
         self.footer: Footer | None = None
         self.cut_short = ""
         self.out_of_order = ""
+        self.is_altered = False
+        self._sha = hashlib.sha256()
         self._venue = venue
         try:
             self._raw: BinaryIO = path.open("rb")
@@ -168,8 +177,9 @@ class TapeReader:
         except TapeError:
             self._raw.close()
             raise
-        if self.header is not None:
+        if self.header is not None and first is not None:
             self._pending = None
+            self._sha.update(first + b"\n")
 
     def __iter__(self) -> Iterator[tuple[int, int, Input]]:
         with self._raw:
@@ -191,8 +201,11 @@ class TapeReader:
                     break
                 raise self._bad(number, f"cannot be read: {error}") from None
             if parsed.end:
-                self.footer = Footer(parsed.n, parsed.hash)
+                self.footer = Footer(parsed.n, parsed.hash, sha256=parsed.sha256)
+                self.is_altered = parsed.sha256 not in {"", self._sha.hexdigest()}
                 break
+            if self.header is not None:
+                self._sha.update(line + b"\n")
             if parsed.recv_ns is None:
                 raise self._bad(number, "has no recv_ns")
             last_ns = max(last_ns, parsed.recv_ns)  # some recorders' clocks step back; the engine's time never does

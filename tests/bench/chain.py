@@ -82,7 +82,9 @@ def sim_frames(count: int = 1200) -> tuple[Frames, Instrument]:
 class Turn:
     """An engine that places an order on every n-th book; `run` returns seconds a book frame."""
 
-    def __init__(self, frames: Frames, instrument: Instrument, nth: int, *, answered: bool = False, order_type: int = 0) -> None:
+    def __init__(
+        self, frames: Frames, instrument: Instrument, nth: int, *, answered: bool = False, order_type: int = 0
+    ) -> None:
         host = AlgoHost(every(nth, order_type=order_type), name="bench")
         self.frames = frames
         self.answered = answered
@@ -201,4 +203,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-

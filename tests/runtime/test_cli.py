@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from connectors.orders import OrderType
 from tests.runtime.world import GATEWAY, INSTRUMENT, ROOT, gateway, recording, rows, told
@@ -151,7 +152,7 @@ def test_replay_of_a_foreign_recording(day: Path) -> None:
     result = told("replay", day, "--venue", "kraken", "--instrument", INSTRUMENT, *options)
     lines = rows(day)
     assert result["frames"] == len(lines)
-    assert result["book_frames"] == sum('"channel":"book"' in row["raw"] for row in lines)
+    assert result["book_frames"] == sum(row["raw"].startswith('{"channel":"book"') for row in lines)
     assert result["checksums"] == {"ok": result["book_frames"], "failed": 0}
     assert (result["resyncs"], result["state"], result["disabled"]) == (0, "ACTIVE", [])
     assert result["callbacks"]["on_book"] == result["book_frames"]
@@ -181,10 +182,10 @@ def test_orders_fills_and_denials_are_written_as_they_were(day: Path) -> None:
     result = told("replay", day, "--instrument", INSTRUMENT, "--algo", "buy.wasm", "--actions", "a", "--fills", "f")
     (action,) = rows(Path("a"))
     (fill,) = rows(Path("f"))
-    assert {key: action[key] for key in ("algo", "by", "kind", "order_id", "side", "qty_1e8", "order_type", "verdict")} == {
+    assert action | {
         "algo": "buy", "by": "algo", "kind": "new", "order_id": 1, "side": 1, "qty_1e8": 1000,
         "order_type": "market", "verdict": "approved",
-    }  # fmt: skip
+    } == action  # fmt: skip
     assert fill["client_order_id"] == action["client_order_id"]
     assert (fill["qty_1e8"], fill["symbol"], fill["order_id"]) == (1000, "BTC/USD", 1)
     assert fill["fee_1e9"] * 1000 == pytest.approx(fill["px_1e9"] * 1000 // 10**8 * 4, rel=1e-6)
@@ -203,7 +204,9 @@ def test_limits_that_nobody_gave_are_printed(day: Path) -> None:
         "[limits]\nmax_position=1\nmax_order_notional=500\nmax_order_rate=5\nprice_collar_bps=50\nmax_daily_loss=9\n"
     )
     shipped = gateway("replay", day, "--instrument", INSTRUMENT)
-    assert "no limits given: using the shipped paper limits (max_position_1e8 1000000000," in shipped.stderr
+    assert "no limits given" in shipped.stderr
+    assert "paper limits" in shipped.stderr
+    assert "position 10," in shipped.stderr
     own = gateway("replay", day, "--instrument", INSTRUMENT, "--limits", "own.toml")
     assert "paper limits" not in own.stderr
 
@@ -231,10 +234,10 @@ def test_ctrl_c_during_a_replay_ends_between_turns(tmp_path: Path) -> None:
     chatty = """
       (global.set $n (i32.const 0))
       (loop (call $log (i32.const 2) (i32.const 0) (i32.const 4))
-        (global.set $n (i32.add (global.get $n) (i32.const 1))) (br_if 0 (i32.lt_u (global.get $n) (i32.const 50000))))"""
+        (global.set $n (i32.add (global.get $n) (i32.const 1)))
+        (br_if 0 (i32.lt_u (global.get $n) (i32.const 50000))))"""
     wasm = guest(chatty, imports=imports, globals_="(global $n (mut i32) (i32.const 0))")
     (tmp_path / "chatty.wasm").write_bytes(wasm)
-    books = tmp_path / "books"
     command = [
         *GATEWAY,
         "replay",
@@ -255,11 +258,9 @@ def test_ctrl_c_during_a_replay_ends_between_turns(tmp_path: Path) -> None:
         assert b"chatty" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
-    assert process.returncode in {1, 130}, errors
-    assert b"Aborted" in errors
+    assert process.returncode == 130, errors
     assert b"Traceback" not in errors
     assert b"ctypes" not in errors
-    assert not books.exists()
 
 
 # --- tapes -----------------------------------------------------------------------------------------------------------
@@ -283,6 +284,61 @@ def test_tape_verify_and_replay_give_the_session_hash(tape: Path) -> None:
     assert verified["verdict"] == "same"
     assert verified["recorded"] == verified["replayed"] == told("tape", "show", tape)["hash"]
     assert told("replay", tape)["hash"] == verified["recorded"]
+
+
+def test_a_tampered_tape_is_noticed(tape: Path) -> None:
+    """One digit of one frame, one of the footer, one line less: packed anew, so that only what it says is different."""
+    data, text = tape.read_bytes(), b""
+    while data:
+        inflate = zstandard.ZstdDecompressor().decompressobj()
+        text, data = text + inflate.decompress(data), inflate.unused_data
+    lines = text.splitlines(keepends=True)
+    at = next(n for n, line in enumerate(lines) if b"checksum" in line and b"update" in line)
+    qty = lines[at].index(b"qty") + 6
+    digit = lines[at][qty : qty + 1]
+    assert digit.isdigit()
+    changed = lines[at][:qty] + str(9 - int(digit)).encode() + lines[at][qty + 1 :]
+    quiet = next(n for n, line in enumerate(lines) if b"heartbeat" in line or b'"timer"' in line)
+    for name, forged in {
+        "a digit": [*lines[:at], changed, *lines[at + 1 :]],
+        "a line": [*lines[:quiet], *lines[quiet + 1 :]],
+        "the hash": [*lines[:-1], lines[-1].replace(b'"hash":"', b'"hash":"0')],
+        "the end": lines[:-1],
+    }.items():
+        Path("forged.tape").write_bytes(zstandard.ZstdCompressor().compress(b"".join(forged)))
+        result = gateway("tape", "verify", "forged.tape", "--json")
+        assert result.exit_code == 5, name
+        assert json.loads(result.stdout)["verdict"] != "same"
+    result = gateway("replay", "forged.tape", "--json")
+    assert result.exit_code == 0
+
+
+def test_a_tape_of_a_damaged_header_is_a_clear_error(tape: Path) -> None:
+    text = zstandard.ZstdDecompressor().decompressobj().decompress(tape.read_bytes())
+    for old, new, said in (
+        (b'"max_position_1e8"', b'"max_positron"', "header: "),
+        (b'"maker_ppm"', b'"m"', "header: "),
+        (b'"instruments":[]', b'"instruments":[{"symbol":1}]', "header: "),
+        (b'"depth":10', b'"depth":11', "no book of depth 11"),
+        (b'"symbols":["BTC/USD"],"depth"', b'"symbols":["ETH/USD"],"depth"', "wants BTC/USD, which is not followed"),
+        (b'"venue":"kraken"', b'"venue":"krakn"', "no venue is called"),
+        (b'"sha256":"', b'"sha256":"0', "which is not at"),
+    ):
+        assert old in text
+        Path("forged.tape").write_bytes(text.replace(old, new))
+        result = gateway("tape", "verify", "forged.tape")
+        assert result.exit_code == 4
+        assert said in result.stderr
+
+
+def test_what_was_recorded_without_an_algo_is_replayed_with_one() -> None:
+    recorded = told("record", "a.tape", "--venues", "kraken", "--sim", "--duration", "1.2")
+    assert (recorded["actions"], recorded["callbacks"]["on_book"]) == (0, 0)
+    assert told("tape", "verify", "a.tape")["verdict"] == "same"
+    Path("buy.wasm").write_bytes(once(qty_1e8=100_000))
+    played = told("replay", "a.tape", "--algo", "buy.wasm")
+    assert played["callbacks"]["on_book"] == played["book_frames"] == recorded["book_frames"] > 0
+    assert played["actions"] == 1
 
 
 def test_another_guest_gives_another_hash(tape: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from connectors.errors import TapeError
 from runtime.inputs import Command, Frame, Input, LinkDown, LinkUp, Timer
-from runtime.tape import Footer, Header, TapeReader, TapeWriter, encode_input
+from runtime.tape import Header, TapeReader, TapeWriter, encode_input
 
 HEADER = Header(
     venuegate_tape=1, package="0.1.0", venue="kraken", symbols=("BTC/USD",), depth=10,
@@ -56,8 +56,9 @@ def test_every_kind_of_input_comes_back(tmp_path: Path) -> None:
     tape = TapeReader(path)
     assert tape.header == HEADER
     assert list(tape) == [(n + 1, T0 + 1000 * n, item) for n, item in enumerate(INPUTS)]
-    assert tape.footer == Footer(len(INPUTS), "ab" * 32)
-    assert (tape.cut_short, tape.out_of_order) == ("", "")
+    assert tape.footer is not None
+    assert (tape.footer.n, tape.footer.hash) == (len(INPUTS), "ab" * 32)
+    assert (tape.cut_short, tape.out_of_order, tape.is_altered) == ("", "", False)
 
 
 @settings(deadline=None, database=None, max_examples=200)
@@ -283,6 +284,26 @@ def test_inputs_missing_or_moved_are_noticed(tmp_path: Path) -> None:
         tape = TapeReader(path)
         assert len(list(tape)) >= len(INPUTS) - 1
         assert tape.out_of_order == "input 4 stands where 3 should"
+
+
+def test_any_digit_changed_is_noticed(tmp_path: Path) -> None:
+    """Also where no output depends on it, as in a heartbeat's time or the header's tag."""
+    path = write(tmp_path / "a.tape", timed(INPUTS))
+    text = b"".join(_blocks(path))
+    for old, new in (
+        (b'"tag":"vg1"', b'"tag":"vg2"'),
+        (b'"who":"ana"', b'"who":"bob"'),
+        (b"1001 Cloud", b"1002 Cloud"),
+    ):
+        assert text.count(old) == 1
+        path.write_bytes(zstandard.ZstdCompressor().compress(text.replace(old, new)))
+        tape = TapeReader(path)
+        assert len(list(tape)) == len(INPUTS)
+        assert tape.is_altered
+    path.write_bytes(text)  # the same lines, packed otherwise
+    tape = TapeReader(path)
+    assert len(list(tape)) == len(INPUTS)
+    assert not tape.is_altered
 
 
 def _blocks(path: Path) -> list[bytes]:

@@ -18,7 +18,7 @@ T0 = 1_786_874_645_000_000_000
 
 
 def recording(path: Path, *, seconds: float = 8, seed: int = 3) -> Path:
-    """What somebody's recorder would have kept of the embedded venue, in virtual time: acks, snapshot, updates, trades."""
+    """What somebody's recorder would have kept of the embedded venue, in virtual time, from the acks on."""
     sim = KrakenSim(Market(seed=seed))
     now_ns = T0
     connection, frames = sim.connect(now_ns)
@@ -49,4 +49,4 @@ def told(*words: object) -> dict[str, Any]:
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.open()]
+    return [json.loads(line) for line in path.read_text().splitlines()]

@@ -75,7 +75,9 @@ class Shown:
         else:
             held = abs(self.position)
             closing = min(held, qty)
-            out = Fraction(floor(self.cost * closing / held))  # the documented rounding: what it leaves stays in the cost
+            out = Fraction(
+                floor(self.cost * closing / held)
+            )  # the documented rounding: what it leaves stays in the cost
             self.realized += (closing * px - out) * (1 if self.position > 0 else -1)
             self.cost = self.cost - out if closing == qty else Fraction((qty - closing) * px)
         self.position += side * qty

@@ -15,11 +15,14 @@ def frame(message: dict[str, Any]) -> bytes:
 def snapshot_frame(symbol: str, book: DictBook) -> bytes:
     """The book as Kraken would send it: numbers as their text, checksum by the reference's own rule."""
     sides = {
-        name: "[%s]" % ",".join('{"price":%s,"qty":%s}' % book.sides[name][key] for key in sorted(book.sides[name], reverse=name == "bids"))
+        name: ",".join(
+            f'{{"price":{price},"qty":{qty}}}'
+            for _, (price, qty) in sorted(book.sides[name].items(), reverse=name == "bids")
+        )
         for name in ("bids", "asks")
     }
     return (
-        f'{{"channel":"book","type":"snapshot","data":[{{"symbol":"{symbol}","bids":{sides["bids"]},"asks":{sides["asks"]},'
+        f'{{"channel":"book","type":"snapshot","data":[{{"symbol":"{symbol}","bids":[{sides["bids"]}],"asks":[{sides["asks"]}],'
         f'"checksum":{book.checksum()},"timestamp":"2026-08-01T00:00:00.000000Z"}}]}}'
     ).encode()
 

@@ -62,7 +62,9 @@ class DictBook:
         return zlib.crc32(text.encode())
 
 
-def books(frames: Recording, depth: int, price_digits: int, size_digits: int) -> Iterator[tuple[int, int, DictBook, int]]:
+def books(
+    frames: Recording, depth: int, price_digits: int, size_digits: int
+) -> Iterator[tuple[int, int, DictBook, int]]:
     """(frame's index, recv_ns, the book after it, the checksum it carries) for each book message."""
     book = DictBook(depth, price_digits, size_digits)
     for index, (recv_ns, raw) in enumerate(frames):

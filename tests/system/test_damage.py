@@ -127,7 +127,13 @@ def checked(case: Case, frames: Frames, at: int, seen: Counter[str], damage: str
     ids=["btc", "eth"],
 )
 def test_no_damage_is_served(
-    name: str, symbol: str, depth: int, digits: int, damage: str, kraken_captures: Path, capsys: pytest.CaptureFixture[str]
+    name: str,
+    symbol: str,
+    depth: int,
+    digits: int,
+    damage: str,
+    kraken_captures: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     case = Case(kraken_captures / f"{name}.jsonl", symbol, depth, digits)
     seen: Counter[str] = Counter()

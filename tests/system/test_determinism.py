@@ -21,13 +21,27 @@ from tests.support.data import ROOT
 from tests.support.gateway import gateway
 from tests.support.guests import every
 
-ONE_MORE = "[limits]\nmax_position = 10\nmax_order_notional = 600\nmax_order_rate = 50\nprice_collar_bps = 500\nmax_daily_loss = 10000\n"
+ONE_MORE = """
+[limits]
+max_position = 10
+max_order_notional = 600
+max_order_rate = 50
+price_collar_bps = 500
+max_daily_loss = 10000
+"""
 
 
 @pytest.fixture
 def btc(kraken_captures: Path) -> list[str]:
     algo = ROOT / "fixtures/algos/trader.wasm"
-    return ["replay", str(kraken_captures / "kraken_btcusd_l2.jsonl"), "--instrument", "BTC/USD:1:8", "--algo", str(algo)]
+    return [
+        "replay",
+        str(kraken_captures / "kraken_btcusd_l2.jsonl"),
+        "--instrument",
+        "BTC/USD:1:8",
+        "--algo",
+        str(algo),
+    ]
 
 
 @pytest.mark.real_data
@@ -69,7 +83,9 @@ class Outputs:
             self.turns.append(list(session.engine.trace))
 
 
-def simulated(path: Path, guests: Guests, symbols: list[str], seconds: float, monkeypatch: pytest.MonkeyPatch) -> Outputs:
+def simulated(
+    path: Path, guests: Guests, symbols: list[str], seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> Outputs:
     """A `serve --sim` session over a real socket; its outputs, and its tape at `path`."""
     kept: list[Outputs] = []
     begin = Session.__init__
@@ -78,13 +94,19 @@ def simulated(path: Path, guests: Guests, symbols: list[str], seconds: float, mo
         begin(self, spec)
         kept.append(Outputs(self))
 
-    spec = spec_of(
-        load("kraken"), symbols, guests, paper_limits(), depth=10, fees=Fees(), tag="vgtest", instruments={}
-    )
+    spec = spec_of(load("kraken"), symbols, guests, paper_limits(), depth=10, fees=Fees(), tag="vgtest", instruments={})
     with monkeypatch.context() as patch:
         patch.setattr(Session, "__init__", watched)
         asyncio.run(
-            serve(spec, url="", sim_seed=5, screen=Screen(io.StringIO()), record=path, algo_paths=guests.paths, duration_s=seconds)
+            serve(
+                spec,
+                url="",
+                sim_seed=5,
+                screen=Screen(io.StringIO()),
+                record=path,
+                algo_paths=guests.paths,
+                duration_s=seconds,
+            )
         )
     return kept[0]
 

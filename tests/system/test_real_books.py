@@ -21,7 +21,9 @@ def test_every_level_equals_the_reference(
     """All checksums hold, and after every frame and every resubscription the top 20 are the reference's."""
     path = kraken_captures / name
     out = tmp_path / "books.jsonl"
-    result = gateway("replay", str(path), "--venue", "kraken", "--instrument", f"{symbol}:{digits}:8", "--books", str(out))
+    result = gateway(
+        "replay", str(path), "--venue", "kraken", "--instrument", f"{symbol}:{digits}:8", "--books", str(out)
+    )
 
     served = json_lines(out)
     expected = []
@@ -46,5 +48,3 @@ def test_a_depth_option_stands_in_for_a_missing_ack(tmp_path: Path, kraken_captu
     for options in (["--depth", "25"], []):
         result = gateway("replay", str(path), "--instrument", "ETH/USD:2:8", *options)
         assert result["checksums"] == {"ok": 1129, "failed": 0}
-
-

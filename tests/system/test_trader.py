@@ -46,7 +46,8 @@ class Run:
         tape.write_text("\n".join(lines) + "\n")
         limits.write_text(LIMITS)
         self.result = gateway(
-            "replay", str(tape), "--venue", "kraken", "--instrument", "BTC/USD:1:8:0.00005:0.5", "--limits", str(limits),
+            "replay", str(tape), "--venue", "kraken", "--instrument", "BTC/USD:1:8:0.00005:0.5",
+            "--limits", str(limits),
             "--algo", str(ROOT / f"fixtures/algos/{algo}.wasm"), "--actions", str(folder / "actions"),
             "--fills", str(folder / "fills"), "--guest-log", str(folder / "log"),
         )  # fmt: skip
@@ -152,7 +153,12 @@ class Walk:
     def new(self, row: dict[str, Any]) -> None:
         entry = Entry(row)
         self.shown.table.append(entry)
-        if self.log and self.log[0][1].startswith("on_reject") and row["order_type"] == "post_only" and not self.is_next_denied():
+        if (
+            self.log
+            and self.log[0][1].startswith("on_reject")
+            and row["order_type"] == "post_only"
+            and not self.is_next_denied()
+        ):
             entry.status = DEAD
             self.reject(row["order_id"], 2)
             return

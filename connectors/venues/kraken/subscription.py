@@ -27,6 +27,8 @@ HEALTHY_AFTER_NS: Final = 60 * SECOND  # a book that lived this long starts agai
 
 
 class State(Enum):
+    """Where a subscription stands; the drawing above has every move."""
+
     IDLE = auto()
     WAIT_ACK = auto()
     WAIT_SNAPSHOT = auto()

@@ -1,0 +1,232 @@
+"""The house's rules, as tests: what the linters cannot see."""
+
+import ast
+import hashlib
+import importlib
+import pkgutil
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer.main
+
+import connectors.errors
+from connectors.errors import VenuegateError
+from risk.denial import REASONS, DenyReason
+from tests.support.data import ROOT
+
+PACKAGES = ("connectors", "risk", "oms", "runtime")
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+PURE = [path for path in SOURCES if path.parts[len(ROOT.parts)] != "runtime"] + [
+    ROOT / "runtime" / name
+    for name in ("abi.py", "algostate.py", "desk.py", "digest.py", "engine.py", "inputs.py", "instance.py",
+                 "sim/paper.py", "sim/market.py", "sim/kraken.py")
+]  # fmt: skip
+WORLDLY = {"asyncio", "datetime", "io", "multiprocessing", "os", "pathlib", "random", "secrets", "select", "signal",
+           "socket", "ssl", "subprocess", "sys", "tempfile", "threading", "time", "urllib", "uuid", "websockets"}  # fmt: skip
+# random.Random(seed) is their whole point, and they print times that they are given
+SEEDED = {ROOT / "runtime/sim/market.py", ROOT / "runtime/sim/kraken.py"}
+FLOATS = {ROOT / "connectors/units.py", ROOT / "connectors/venues/kraken/wire.py"} | SEEDED
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), str(path))
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("path", PURE, ids=name_of)
+def test_a_pure_file_touches_no_world(path: Path) -> None:
+    """No clock, socket, randomness, file, process or await below runtime's doors."""
+    allowed = {"random", "datetime"} if path in SEEDED else set()
+    if path == ROOT / "connectors/registry.py":
+        allowed |= {"importlib"}
+    assert not imports(path) & (WORLDLY - allowed)
+    for node in ast.walk(tree(path)):
+        assert not isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"open", "input", "print", "eval", "exec", "__import__"}
+
+
+@pytest.mark.parametrize("path", [path for path in PURE if path not in FLOATS], ids=name_of)
+def test_no_float_decides_money(path: Path) -> None:
+    """No float literal, no float(), no true division, but in texts for people: f-strings and back-off notices."""
+    source = tree(path)
+    in_text = {id(inner) for node in ast.walk(source) if isinstance(node, ast.JoinedStr) for inner in ast.walk(node)}
+    for node in ast.walk(source):
+        if id(node) in in_text:
+            continue
+        assert not (isinstance(node, ast.Constant) and isinstance(node.value, float)), f"float at line {node.lineno}"
+        assert not (isinstance(node, ast.Name) and node.id == "float"), f"float at line {node.lineno}"
+        assert not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)), f"division at line {node.lineno}"
+
+
+def calls(path: Path) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call):
+            function = node.func
+            if isinstance(function, ast.Subscript):
+                function = function.value
+            if isinstance(function, ast.Name):
+                yield function.id, node.lineno
+            elif isinstance(function, ast.Attribute):
+                yield function.attr, node.lineno
+
+
+def test_only_the_gate_mints_approved() -> None:
+    """Proof in the type is proof only while one file can make it."""
+    makers = {name_of(path) for path in SOURCES for name, _ in calls(path) if name == "Approved"}
+    assert makers == {"risk/gate.py"}
+
+
+BANNED = {
+    "eval": "parse it", "exec": "parse it", "data_ptr": "host.py takes views through get_buffer_ptr and checks them",
+    "deserialize": "compile the module: a precompiled one can abort the process", "loads_pickle": "use msgspec",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_nothing_banned_is_called(path: Path) -> None:
+    assert not {name for name, _ in calls(path)} & BANNED.keys()
+    assert not imports(path) & {"pickle", "marshal", "shelve", "yaml"}
+    assert "shell=True" not in path.read_text()
+
+
+@pytest.mark.parametrize("path", SOURCES + TESTS, ids=name_of)
+def test_files_and_functions_hold_one_idea(path: Path) -> None:
+    """400 lines a file, 60 a function with its docstring: what outgrows that has two ideas in it."""
+    text = path.read_text()
+    assert text.count("\n") <= 400
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < 60, f"{node.name} is too long"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_public_things_say_what_they_are(path: Path) -> None:
+    """A module and every public class has a docstring."""
+    source = tree(path)
+    assert ast.get_docstring(source)
+    for node in source.body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and path.name != "wire.py":
+            assert ast.get_docstring(node), f"{node.name} has no docstring"
+
+
+def test_every_reason_has_a_meaning_one_maker_and_a_test() -> None:
+    """The set of reasons is closed; each is built in one function, and named by a test."""
+    assert set(REASONS) == set(DenyReason)
+    makers: dict[str, set[str]] = {}
+    for path in sorted((ROOT / "risk").glob("*.py")):
+        for function in ast.walk(tree(path)):
+            if isinstance(function, ast.FunctionDef):
+                for node in ast.walk(function):
+                    if (
+                        isinstance(node, ast.Attribute)
+                        and isinstance(node.value, ast.Name)
+                        and node.value.id == "DenyReason"
+                    ):
+                        makers.setdefault(node.attr, set()).add(function.name)
+    shared = {"RISK_STATE_UNKNOWN"}  # whatever input is missing, of whichever check
+    assert {reason: names for reason, names in makers.items() if len(names) != 1 and reason not in shared} == {}
+    assert makers.keys() == {str(reason) for reason in DenyReason}
+    tests = "".join(path.read_text() for path in (ROOT / "tests/risk").glob("test_*.py"))
+    assert [reason for reason in DenyReason if f"DenyReason.{reason}" not in tests] == []
+
+
+def test_every_error_is_in_the_tree() -> None:
+    """errors.py draws all of them, and no other file defines one."""
+    for package in PACKAGES:
+        for module in pkgutil.walk_packages([str(ROOT / package)], f"{package}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+
+    def below(error: type[VenuegateError]) -> set[type[VenuegateError]]:
+        return {error}.union(*(below(child) for child in error.__subclasses__()))
+
+    drawn = connectors.errors.__doc__ or ""
+    for error in below(VenuegateError):
+        assert error.__module__ == "connectors.errors"
+        assert re.search(rf"\b{error.__name__}\b", drawn), f"{error.__name__} is not drawn"
+
+
+def test_every_fixture_has_its_origin_and_hash() -> None:
+    """What lies in fixtures/ was made here or is a published known answer, and is what it says it is."""
+    origins = {}
+    for origin in (ROOT / "fixtures").rglob("origin.toml"):
+        for name, entry in tomllib.loads(origin.read_text()).items():
+            path = origin.parent / entry.get("file", name if "." in name else f"{name}.wasm")
+            origins[path] = entry
+    data = {
+        path
+        for path in (ROOT / "fixtures").rglob("*")
+        if path.suffix in {".wasm", ".json", ".jsonl", ".zst", ".gz", ".bin"}
+    }
+    assert data == origins.keys()
+    for path, entry in origins.items():
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"], path
+
+
+def test_the_shipped_guest_is_the_one_built_from_its_source() -> None:
+    assert (ROOT / "runtime/guests/demo.wasm").read_bytes() == (ROOT / "fixtures/algos/demo.wasm").read_bytes()
+
+
+def test_every_option_and_setting_is_documented() -> None:
+    """docs/commands.md names every option of every command, docs/configuration.md every key."""
+    from pydantic import BaseModel
+
+    from runtime.cli import app
+    from runtime.config import Config
+
+    commands = (ROOT / "docs/commands.md").read_text()
+    root = typer.main.get_command(app)
+
+    def walk(command: object, path: str) -> Iterator[tuple[str, str]]:
+        for name, child in getattr(command, "commands", {}).items():
+            yield from walk(child, f"{path} {name}".strip())
+        for parameter in getattr(command, "params", []):
+            for option in parameter.opts:
+                if option.startswith("--") and option not in {"--install-completion", "--show-completion"}:
+                    yield path, option
+
+    missing = [(path, option) for path, option in walk(root, "") if f"`{option}" not in commands]
+    assert not missing
+
+    settings = (ROOT / "docs/configuration.md").read_text()
+
+    def keys(model: type[BaseModel]) -> Iterator[str]:
+        for name, field in model.model_fields.items():
+            yield name
+            for part in (field.annotation, *getattr(field.annotation, "__args__", ())):
+                if isinstance(part, type) and issubclass(part, BaseModel):
+                    yield from keys(part)
+
+    assert [key for key in keys(Config) if key not in settings] == []
+
+
+@pytest.mark.real_data
+def test_no_copy_of_anybody_elses_recording(real_data: Path) -> None:
+    """../shared/data is for tests here; nothing of it is in this repository."""
+    foreign = {hashlib.sha256(path.read_bytes()).hexdigest() for path in real_data.rglob("*") if path.is_file()}
+    ours = Counter(
+        hashlib.sha256(path.read_bytes()).hexdigest()
+        for folder in ("fixtures", "tests", "docs", "runtime")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file()
+    )
+    assert not foreign & ours.keys()
