@@ -6,6 +6,7 @@ An order is born PENDING_NEW when its bytes are handed over. What the venue says
   the order or not is decided by quantities (`leaves_qty`), not by this table.
 * PENDING_CANCEL is ours: a cancel is on its way. If the venue refuses the cancel, the order is again what it was.
 * UNKNOWN is what silence makes of an order: it counts as live until proof, and proof of any kind ends it.
+* An order the venue took and refuses after all (REJECTED after NEW) is over: what is left of it will not trade.
 * A terminal state is left by nothing. A report that asks for it is counted as an anomaly and changes nothing but, for
   a trade, the position.
 """
@@ -46,9 +47,13 @@ TRANSITIONS: Final[dict[tuple[OrderState, ExecType], OrderState | None]] = {
     (S.PENDING_NEW, E.REJECTED): S.REJECTED,
     (S.PENDING_NEW, E.EXPIRED): S.EXPIRED,
     (S.PENDING_NEW, E.UNKNOWN): S.UNKNOWN,
+    (S.PENDING_NEW, E.REPLACED): S.NEW,
+    (S.PENDING_NEW, E.REPLACE_REJECTED): S.PENDING_NEW,
+    (S.PENDING_NEW, E.CANCEL_REJECTED): S.PENDING_NEW,
     (S.NEW, E.NEW): S.NEW,
     (S.NEW, E.TRADE): S.PARTIALLY_FILLED,
     (S.NEW, E.CANCELED): S.CANCELED,
+    (S.NEW, E.REJECTED): S.REJECTED,
     (S.NEW, E.EXPIRED): S.EXPIRED,
     (S.NEW, E.REPLACED): S.NEW,
     (S.NEW, E.REPLACE_REJECTED): S.NEW,
@@ -57,6 +62,7 @@ TRANSITIONS: Final[dict[tuple[OrderState, ExecType], OrderState | None]] = {
     (S.PARTIALLY_FILLED, E.NEW): S.PARTIALLY_FILLED,
     (S.PARTIALLY_FILLED, E.TRADE): S.PARTIALLY_FILLED,
     (S.PARTIALLY_FILLED, E.CANCELED): S.CANCELED,
+    (S.PARTIALLY_FILLED, E.REJECTED): S.REJECTED,
     (S.PARTIALLY_FILLED, E.EXPIRED): S.EXPIRED,
     (S.PARTIALLY_FILLED, E.REPLACED): S.PARTIALLY_FILLED,
     (S.PARTIALLY_FILLED, E.REPLACE_REJECTED): S.PARTIALLY_FILLED,
@@ -77,6 +83,8 @@ TRANSITIONS: Final[dict[tuple[OrderState, ExecType], OrderState | None]] = {
     (S.UNKNOWN, E.REJECTED): S.REJECTED,
     (S.UNKNOWN, E.EXPIRED): S.EXPIRED,
     (S.UNKNOWN, E.REPLACED): RESTORED,
+    (S.UNKNOWN, E.REPLACE_REJECTED): S.UNKNOWN,
+    (S.UNKNOWN, E.CANCEL_REJECTED): S.UNKNOWN,
     (S.UNKNOWN, E.UNKNOWN): S.UNKNOWN,
 }
 """(state, report) → state. A pair that is missing is an anomaly: counted, reported, and the state stays."""

@@ -10,7 +10,6 @@ from connectors.instrument import Instrument
 from oms.manager import Order
 from oms.position import Position
 from oms.state import TERMINAL, OrderState
-from risk.checks import TradingState
 from risk.limits import Limits
 from runtime import abi
 from runtime.abi import GuestStatus
@@ -53,14 +52,14 @@ class AlgoState:
         self.dead = 0
         self._marked = False
         self.buffer[abi.SYMBOL_ID_AT : abi.SYMBOL_ID_AT + 2] = symbol_id.to_bytes(2, "little")
-        self.limits(limits, TradingState.ACTIVE)
+        self.limits(limits, reduce_only=False)
 
-    def limits(self, limits: Limits, state: TradingState) -> None:
+    def limits(self, limits: Limits, *, reduce_only: bool) -> None:
         """RiskSnapshot: what the gate will hold this algo to."""
         abi.RISK.pack_into(
             self.buffer, abi.RISK_AT,
             limits.max_position_1e8, limits.max_daily_loss_1e9, limits.max_order_notional_1e9, limits.max_order_rate,
-            int(state is TradingState.REDUCING),
+            int(reduce_only),
         )  # fmt: skip
 
     def instrument(self, instrument: Instrument) -> None:

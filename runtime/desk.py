@@ -13,6 +13,7 @@ from connectors.events import ExecReport, ExecType, Notice, RejectCode, Trade
 from connectors.orders import Approved, CancelOrder
 from connectors.session import Send
 from oms.manager import Oms, Order
+from risk.checks import TradingState
 from risk.denial import Denied
 from risk.exposure import LiveOrder
 from risk.gate import Gate
@@ -150,6 +151,8 @@ class Desk:
         """Folds one report everywhere, then tells the guest."""
         self._trace.append(report)
         latched = self.gate.fold(report)
+        if latched:
+            self.show_limits()  # before the guest hears of the fill that did it
         applied = self.oms.apply(report)
         if applied is None:
             self._out.append(Notice("error", f"report about an order that is not ours: {report.client_order_id}"))
@@ -194,7 +197,17 @@ class Desk:
         """The daily loss was passed: open orders of that quote currency go, reducing ones may come."""
         quotes = ", ".join(sorted(self.gate.latched))
         self._out.append(Notice("error", f"daily loss limit passed in {quotes}: only reducing orders until re-armed"))
+        self.show_limits()
         self.cancel_all(self._is_latched, now_ns)
+
+    def show_limits(self) -> None:
+        """RiskSnapshot.reduce_only follows the gate: not ACTIVE, or the loss of that instrument's currency latched."""
+        gate = self.gate
+        for algo in self.algos:
+            for state, index in zip(algo.states, algo.deployment.instruments, strict=True):
+                instrument = gate.markets[index].instrument
+                is_latched = instrument is not None and instrument.quote in gate.latched
+                state.limits(gate.limits, reduce_only=gate.state is not TradingState.ACTIVE or is_latched)
 
     def _is_latched(self, live: LiveOrder) -> bool:
         instrument = self.gate.markets[live.instrument].instrument

@@ -313,9 +313,7 @@ class Engine:
             self._stop(now_ns)
         else:
             self._out.append(Notice("error", f"unknown command {command.name!r}"))
-        for algo in self.algos:
-            for state in algo.states:
-                state.limits(self.spec.limits, self.gate.state)
+        self.desk.show_limits()
 
     def _stop(self, now_ns: int) -> None:
         """Each guest's last word, then the OMS sweeps what its cancel_all could not reach."""

@@ -27,7 +27,8 @@ PURE = [path for path in SOURCES if path.parts[len(ROOT.parts)] != "runtime"] + 
                  "sim/paper.py", "sim/market.py", "sim/kraken.py")
 ]  # fmt: skip
 WORLDLY = {"asyncio", "datetime", "io", "multiprocessing", "os", "pathlib", "random", "secrets", "select", "signal",
-           "socket", "ssl", "subprocess", "sys", "tempfile", "threading", "time", "urllib", "uuid", "websockets"}  # fmt: skip
+           "socket", "ssl", "subprocess", "sys", "tempfile", "threading", "time", "urllib", "uuid",
+           "websockets"}  # fmt: skip
 # random.Random(seed) is their whole point, and they print times that they are given
 SEEDED = {ROOT / "runtime/sim/market.py", ROOT / "runtime/sim/kraken.py"}
 FLOATS = {ROOT / "connectors/units.py", ROOT / "connectors/venues/kraken/wire.py"} | SEEDED

@@ -16,7 +16,6 @@ from connectors.instrument import Instrument
 from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder
 from oms.manager import Oms, Order
 from oms.position import Position
-from risk.checks import TradingState
 from risk.limits import Limits
 from runtime.algostate import AlgoState
 
@@ -118,11 +117,11 @@ def test_a_new_record_holds_the_limits_and_the_symbol_id_only() -> None:
     assert not any(any(value) if isinstance(value, list) else value for value in rest.values())
 
 
-@pytest.mark.parametrize(("state", "reduce_only"), [(TradingState.ACTIVE, 0), (TradingState.REDUCING, 1)])
-def test_the_guest_is_told_when_only_reducing_orders_pass(state: TradingState, reduce_only: int) -> None:
+@pytest.mark.parametrize("reduce_only", [False, True])
+def test_the_guest_is_told_when_only_reducing_orders_pass(reduce_only: bool) -> None:
     guest = Guest()
-    guest.state.limits(LIMITS, TradingState.REDUCING)
-    guest.state.limits(LIMITS, state)
+    guest.state.limits(LIMITS, reduce_only=not reduce_only)
+    guest.state.limits(LIMITS, reduce_only=reduce_only)
     assert guest.seen()["risk"]["reduce_only"] == reduce_only
 
 

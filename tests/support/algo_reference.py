@@ -53,6 +53,7 @@ class Shown:
 
     def __init__(self, fixed: dict[str, Any]) -> None:
         self.fixed = fixed
+        self.is_latched = False
         self.table: list[Entry] = []
         self.position = 0
         self.cost = Fraction(0)
@@ -90,7 +91,10 @@ class Shown:
 
     def expected(self) -> dict[str, Any]:
         unrealized = floor(self.unrealized())  # whole units of 1e-17
+        risk = self.fixed["risk"]
+        self.is_latched = self.is_latched or -(self.realized + unrealized) > risk["max_daily_loss_1e9"] * ONE_1E8
         return self.fixed | {
+            "risk": risk | {"reduce_only": int(self.is_latched)},
             "position_1e8": self.position,
             "avg_entry_1e9": floor(self.cost / abs(self.position)) if self.position else 0,
             "realized_pnl_1e9": floor(self.realized / ONE_1E8),

@@ -95,9 +95,9 @@ class KrakenMarket:
             self._next_id += 1
             out.append(Send(LINK, b'{"method":"ping","req_id":%d}' % self._next_id))
         if self._metadata_due_ns is not None and now_ns >= self._metadata_due_ns:
-            self._metadata_due_ns = now_ns + ANSWER_TIMEOUT_NS
-            out.append(Notice("warning", "kraken: no instrument snapshot yet, asking again"))
-            out.append(self._request("subscribe", "instrument", "", b'{"channel":"instrument","snapshot":true}'))
+            # asking again on this connection would only be told "Already subscribed"
+            self._metadata_due_ns = None
+            out.append(Reconnect(LINK, "no instrument snapshot"))
         for sub in self._subs.values():
             if sub.due_ns is not None and now_ns >= sub.due_ns:
                 out += self._overdue(sub, now_ns)
@@ -233,11 +233,12 @@ class KrakenMarket:
     def _instruments(self, message: wire.InstrumentMessage, now_ns: int) -> list[Output]:
         out: list[Output] = []
         listed = set()
-        for pair in message.data.pairs:
-            sub = self._subs.get(pair.symbol)
+        for raw in message.data.pairs:
+            symbol = wire.decode_pair_name(raw).symbol
+            sub = self._subs.get(symbol)
             if sub is not None:
-                listed.add(pair.symbol)
-                out += self._define(sub, pair, now_ns)
+                listed.add(symbol)
+                out += self._define(sub, raw, now_ns)
         if message.type == "snapshot":
             self._metadata_due_ns = None
             for symbol, sub in self._subs.items():
@@ -245,8 +246,9 @@ class KrakenMarket:
                     out += self._refuse(sub, f"Kraken does not list {symbol}")
         return out
 
-    def _define(self, sub: Subscription, pair: wire.Pair, now_ns: int) -> list[Output]:
+    def _define(self, sub: Subscription, raw: msgspec.Raw, now_ns: int) -> list[Output]:
         try:
+            pair = wire.decode_pair(raw)
             instrument = Instrument(
                 venue="kraken",
                 symbol=pair.symbol,
@@ -258,7 +260,7 @@ class KrakenMarket:
                 min_notional_1e9=scaled(pair.cost_min, PRICE_DECIMALS),
                 status=pair.status,
             )
-        except (InstrumentError, WireError) as error:
+        except (InstrumentError, WireError, msgspec.ValidationError) as error:
             return self._refuse(sub, str(error))
         out: list[Output] = [InstrumentUpdate(sub.index, instrument)]
         grid = FloatGrid(instrument.price_precision, instrument.size_precision)
@@ -267,7 +269,7 @@ class KrakenMarket:
             grid.size_power,
         )
         sub.grid = grid
-        if self._is_open and sub.state is State.IDLE:
+        if self._is_open and sub.state in (State.IDLE, State.REFUSED):  # refused for metadata that now fits
             out += self._subscribe(sub, now_ns)
             trade = b'{"channel":"trade","symbol":[%s],"snapshot":false}' % msgspec.json.encode(sub.symbol)
             out.append(self._request("subscribe", "trade", sub.symbol, trade))
@@ -302,7 +304,7 @@ class KrakenMarket:
 
     def _acked(self, sub: Subscription, result: wire.AckResult, now_ns: int) -> list[Output]:
         sub.acked = True
-        sub.depth = result.depth or self._depth
+        sub.depth = result.depth if result.depth > 0 else self._depth
         if sub.state is not State.LIVE:
             sub.move(State.WAIT_SNAPSHOT, now_ns + ANSWER_TIMEOUT_NS)
         return []

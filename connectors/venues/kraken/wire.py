@@ -90,7 +90,7 @@ class Pair(msgspec.Struct):
 
 
 class InstrumentData(msgspec.Struct):
-    pairs: list[Pair] = []
+    pairs: list[msgspec.Raw] = []  # read one by one: a pair that we do not follow cannot take the others along
 
 
 class InstrumentMessage(msgspec.Struct, tag_field="channel", tag="instrument"):
@@ -161,6 +161,8 @@ ChannelMessage = AnyBook | TradeMessage | InstrumentMessage | StatusMessage | He
 decode_book = msgspec.json.Decoder(Book).decode
 decode_exact_book = msgspec.json.Decoder(ExactBook).decode
 decode_channel = msgspec.json.Decoder(ChannelMessage).decode
+decode_pair = msgspec.json.Decoder(Pair).decode
+decode_pair_name = msgspec.json.Decoder(StrayItem).decode
 decode_answer = msgspec.json.Decoder(Answer).decode
 decode_stray = msgspec.json.Decoder(Stray).decode
 decode_stray_items = msgspec.json.Decoder(list[StrayItem]).decode
