@@ -61,6 +61,7 @@ def test_before_the_first_subscription_pings_prove_life() -> None:
     """No heartbeat is owed yet: a ping after 2 s, and its pong keeps the link."""
     line = Line()
     line.open()
+    line.hear(instruments())  # the pair is not listed: nothing is subscribed, ever
     pings = 0
     for _ in range(120):
         outputs = line.wait(0.5, heartbeats=False)

@@ -8,7 +8,7 @@ import pytest
 
 from connectors.events import BookDelta, BookLost, BookSnapshot, InstrumentUpdate, Notice, Trade, VenueStatus
 from connectors.instrument import Instrument
-from connectors.session import Send, SessionPlan, WakeAt
+from connectors.session import Reconnect, Send, SessionPlan, WakeAt
 from connectors.units import rfc3339_ns
 from connectors.venues.kraken import VENUE
 from tests.support.kraken_frames import (
@@ -139,16 +139,27 @@ def test_a_pair_beyond_the_scale_is_refused_by_name(changes: dict[str, Any], pro
     assert not again, "what can never fit is not tried again"
 
 
-def test_no_metadata_is_asked_for_again() -> None:
-    """A lost answer to the first request must not leave a link that heartbeats for ever and carries nothing."""
+def test_a_link_without_metadata_is_dialled_again() -> None:
+    """Asked twice on one connection, Kraken only says "Already subscribed": a new one is the way to a snapshot."""
     line = Line()
     line.open()
-    assert not sent(line.wait(4.5))
-    outputs = line.wait(0.5)
-    assert [request["params"]["channel"] for request in sent(outputs)] == ["instrument"]
-    assert [notice.level for notice in of(Notice, outputs)] == ["warning"]
+    assert not of(Reconnect, line.wait(4.5))
+    assert [output.reason for output in of(Reconnect, line.wait(0.5))] == ["no instrument snapshot"]
+    line.open()
     line.hear(instruments(pair()))
-    assert "instrument" not in [request["params"]["channel"] for request in sent(line.wait(30))]
+    assert not of(Reconnect, line.wait(4.5))
+
+
+def test_a_pair_that_cannot_be_read_takes_no_other_along() -> None:
+    """Kraken lists a thousand pairs; one of a new shape is nobody's business but its own."""
+    line = Line(*TWO)
+    line.open()
+    broken = '{"symbol":"NEW/USD","price_precision":"many"}'
+    outputs = line.hear(instruments(broken, pair("BTC/USD", qty_min="true"), pair("ETH/USD")))
+    assert {request["params"]["symbol"][0] for request in sent(outputs)} == {"ETH/USD"}
+    assert [lost.instrument for lost in of(BookLost, outputs)] == [0]
+    outputs = line.hear(instruments(pair("BTC/USD"), kind="update"))
+    assert {request["params"]["symbol"][0] for request in sent(outputs)} == {"BTC/USD"}, "what now fits is read"
 
 
 # --- books ---------------------------------------------------------------------------------------------------------
