@@ -26,6 +26,9 @@ _RECV_NS: Final = 81  # in u64 words
 Level = tuple[int, int]  # (px_1e9, sz_1e8); size 0 removes the level
 
 
+_Parts = tuple[list[int], list[int], list[str], int, int]  # keys, sizes, texts, sign, first word
+
+
 class _Side:
     """One side's sorted levels. Bids are keyed by −price, so that index 0 is the best on both sides.
 
@@ -50,7 +53,9 @@ class L2Book:
     """
 
     __slots__ = (
+        "_ask_keys",
         "_asks",
+        "_bid_keys",
         "_bids",
         "_halves",
         "_words",
@@ -71,6 +76,7 @@ class L2Book:
         self.size_digit = size_digit_1e8
         self._bids = _Side(-1, 0)
         self._asks = _Side(1, _ASKS)
+        self._bid_keys, self._ask_keys = self._bids.keys, self._asks.keys
         self.valid = False
         self.reason = "no snapshot yet"
 
@@ -88,10 +94,10 @@ class L2Book:
         Raises BookGap("crossed") when the best bid reaches the best ask; the book is then invalid.
         """
         if bids:
-            self._edit(self._bids, bids)
+            self._edit(self._bids.parts, bids)
         if asks:
-            self._edit(self._asks, asks)
-        bid_keys, ask_keys = self._bids.keys, self._asks.keys
+            self._edit(self._asks.parts, asks)
+        bid_keys, ask_keys = self._bid_keys, self._ask_keys
         bid_count, ask_count = len(bid_keys), len(ask_keys)
         if bid_count and ask_count and -bid_keys[0] >= ask_keys[0]:
             detail = f"bid {-bid_keys[0]} against ask {ask_keys[0]} (1e-9)"
@@ -120,8 +126,8 @@ class L2Book:
             side.texts.clear()
         self.buffer[:] = bytes(BOOK_BYTES)
 
-    def _edit(self, side: _Side, changes: list[Level]) -> None:
-        keys, sizes, texts, sign, first = side.parts
+    def _edit(self, parts: _Parts, changes: list[Level]) -> None:
+        keys, sizes, texts, sign, first = parts
         words = self._words
         price_digit, size_digit = self.price_digit, self.size_digit
         for px, sz in changes:

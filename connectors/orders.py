@@ -16,6 +16,11 @@ class OrderType(IntEnum):
     POST_ONLY = 4
 
 
+# What a guest asks for, as it wrote it: order_id, px_1e9, qty_1e8, side, kind (0 new, 1 cancel, 2 amend, 3 intent),
+# order_type, venue_id, pool_idx, symbol_idx, and two bytes that only an intent uses (crate: actions.rs, `Action`).
+Action = tuple[int, int, int, int, int, int, int, int, int, int]
+
+
 class NewOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A new order. `side` +1 buy, −1 sell; `qty_1e8` > 0; `px_1e9` is 0 for MARKET.
 

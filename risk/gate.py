@@ -9,7 +9,7 @@ limit; it stays latched over midnight until a person re-arms it.
 """
 
 from connectors.events import ExecReport
-from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder, OrderType
+from connectors.orders import Action, AmendOrder, Approved, CancelOrder, NewOrder, OrderType
 from connectors.units import SIZE_ONE
 from risk.checks import (
     CHECKS,
@@ -64,11 +64,9 @@ class Gate:
 
     # --- new orders and amends -------------------------------------------------------------------------------------
 
-    def check_new(
-        self, algo: int, client_order_id: str, order_id: int, side: int, px_1e9: int, qty_1e8: int, order_type: int,
-        venue_id: int, pool_idx: int, symbol_idx: int, now_ns: int,
-    ) -> Approved[NewOrder] | Denied:  # fmt: skip
+    def check_new(self, algo: int, client_order_id: str, action: Action, now_ns: int) -> Approved[NewOrder] | Denied:
         """Judges a new order of `algo`; quantities and prices at the guest's scales, as it gave them."""
+        order_id, px_1e9, qty_1e8, side, _, order_type, venue_id, pool_idx, symbol_idx, _ = action
         deployment = self.deployments[algo]
         account = self.account
         if (

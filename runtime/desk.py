@@ -10,7 +10,7 @@ from typing import Final
 
 from connectors.errors import GuestFault
 from connectors.events import ExecReport, ExecType, Notice, RejectCode, Trade
-from connectors.orders import Approved, CancelOrder
+from connectors.orders import Action, Approved, CancelOrder
 from connectors.session import Send
 from oms.manager import Oms, Order
 from risk.checks import TradingState
@@ -19,7 +19,6 @@ from risk.exposure import LiveOrder
 from risk.gate import Gate
 from runtime import abi
 from runtime.abi import ActionKind
-from runtime.host import Action
 from runtime.inputs import ActionRecord, Output, Trace, Verdict
 from runtime.instance import AlgoInstance
 from runtime.sim.paper import PaperOutput, PaperVenue
@@ -66,25 +65,25 @@ class Desk:
                 self._act(algo, action, now_ns)
 
     def _act(self, algo: AlgoInstance, action: Action, now_ns: int) -> None:
-        self.actions += 1
-        order_id, px_1e9, qty_1e8, side, kind, order_type, venue_id, pool_idx, symbol_idx, _ = action
-        name = f"{self._tag}-{self.actions}"
+        self.actions = n = self.actions + 1
+        kind = action[4]
+        name = f"{self._tag}-{n}"
         if kind == _NEW:
-            new = self.gate.check_new(
-                algo.index, name, order_id, side, px_1e9, qty_1e8, order_type, venue_id, pool_idx, symbol_idx, now_ns
-            )
-            self._record(algo, action, new, now_ns)
+            new = self.gate.check_new(algo.index, name, action, now_ns)
             if type(new) is Approved:
-                order = self.oms.submit(new)
-                algo.state_of(new.order.instrument).add(order)
+                self.approved += 1
+                self._trace.append(ActionRecord(n, algo.index, "algo", action, new.approval, name, None))
+                algo.state_of(new.order.instrument).add(self.oms.submit(new))
                 self._sent(self.paper.submit(new, now_ns), now_ns)
+            else:
+                self._record(algo, action, new, now_ns)
         elif kind == _CANCEL:
-            cancel = self.gate.check_cancel(algo.index, name, order_id, now_ns)
+            cancel = self.gate.check_cancel(algo.index, name, action[0], now_ns)
             self._record(algo, action, cancel, now_ns)
             if isinstance(cancel, Approved):
                 self._cancel(cancel, now_ns)
         elif kind == _AMEND:
-            amend = self.gate.check_amend(algo.index, name, order_id, px_1e9, qty_1e8, now_ns)
+            amend = self.gate.check_amend(algo.index, name, action[0], action[1], action[2], now_ns)
             self._record(algo, action, amend, now_ns)
             if isinstance(amend, Approved):
                 self.oms.amend(amend)

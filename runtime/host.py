@@ -17,6 +17,7 @@ from wasmtime import Func as WasmFunc
 from wasmtime import FuncType, Linker, Memory, Module, Trap, ValType, WasmtimeError
 
 from connectors.errors import GuestFault, ModuleError
+from connectors.orders import Action
 from runtime import abi
 from runtime.wasm import GuestCalls, HostCallback, define_import, func_at, strict_engine, strict_store
 
@@ -25,7 +26,6 @@ LOG_LINES_MAX: Final = 256  # a callback; what comes beyond is counted, not kept
 MODULE_BYTES_MAX: Final = 4 * 2**20
 PAGE: Final = 65_536
 
-Action = tuple[int, int, int, int, int, int, int, int, int, int]  # abi.ACTION's fields in order
 LogLine = tuple[int, bytes]  # level 0 trace … 4 error, the bytes as the guest wrote them
 
 _unpack_action = abi.ACTION.unpack_from
@@ -50,7 +50,7 @@ class AlgoHost:
         self.name = name
         self.sha256 = hashlib.sha256(wasm).hexdigest()
         self.logs: list[LogLine] = []
-        self.logs_dropped = 0
+        self.logs_dropped = self.logs_cut = 0
         self._import_fault: GuestFault | None = None
         self._is_started = False  # a start function may log before its memory is ours to read
         self._view = memoryview(b"")
@@ -279,6 +279,7 @@ class AlgoHost:
         if end > len(self._view):
             self._view = memoryview(self._memory.get_buffer_ptr(self._store)).cast("B")
             self._actions_ptr = -1
+        self.logs_cut += length > LOG_BYTES_MAX
         self.logs.append((min(level, 4), bytes(self._view[pointer : min(end, pointer + LOG_BYTES_MAX)])))
 
     def _seq_send(self, _env: int, _caller: int, _raw: int, _count: int) -> None:

@@ -3,7 +3,7 @@
 import msgspec
 
 from connectors.events import ExecReport, Notice
-from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder
+from connectors.orders import Action, AmendOrder, Approved, CancelOrder, NewOrder
 from connectors.session import Reconnect, Send, WakeAt
 from risk.denial import Denied
 
@@ -67,7 +67,7 @@ class ActionRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     n: int
     algo: int
     by: str
-    action: tuple[int, int, int, int, int, int, int, int, int, int]
+    action: Action
     approval: int
     client_order_id: str
     denied: Denied | None

@@ -3,10 +3,11 @@
 from collections import Counter
 
 from connectors.errors import GuestFault
+from connectors.orders import Action
 from risk.gate import Deployment
 from risk.limits import Limits
 from runtime.algostate import AlgoState
-from runtime.host import Action, AlgoHost
+from runtime.host import AlgoHost
 from runtime.inputs import GuestLine, Trace
 
 

@@ -75,6 +75,10 @@ class Session:
             "open_orders": len(engine.oms.orders),
             "anomalies": engine.oms.anomalies,
             "state": str(engine.state),
+            "guest_lines": {
+                "dropped": sum(algo.host.logs_dropped for algo in engine.algos),
+                "cut": sum(algo.host.logs_cut for algo in engine.algos),
+            },
             "disabled": [algo.name for algo in engine.algos if algo.is_faulty],
             "books": books,
             "positions": self._positions(),

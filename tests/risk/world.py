@@ -85,7 +85,12 @@ class World:
             "algo": 0, "client_order_id": f"c{self.sent}", "order_id": self.sent, "side": 1, "px_1e9": px(100),
             "qty_1e8": qty(1), "order_type": 0, "venue_id": 0, "pool_idx": 0, "symbol_idx": 0, "now_ns": self.now,
         }  # fmt: skip
-        return self.gate.check_new(**{**order, **given})
+        order |= given
+        action = (
+            order["order_id"], order["px_1e9"], order["qty_1e8"], order["side"], 0, order["order_type"],
+            order["venue_id"], order["pool_idx"], order["symbol_idx"], 0,
+        )  # fmt: skip
+        return self.gate.check_new(order["algo"], order["client_order_id"], action, order["now_ns"])
 
     def new(self, **given: Any) -> NewOrder:
         """A new order that must pass."""
