@@ -193,10 +193,6 @@ class L2Book:
         return list(zip(self._asks.keys, self._asks.sizes, strict=True))
 
     @property
-    def is_two_sided(self) -> bool:
-        return bool(self._bids.keys and self._asks.keys)
-
-    @property
     def is_deep(self) -> bool:
         """At least ten levels a side: what a top-ten checksum is defined over."""
         return len(self._bids.keys) >= 10 and len(self._asks.keys) >= 10

@@ -29,7 +29,6 @@ PRICE_DECIMALS: Final = 9
 SIZE_DECIMALS: Final = 8
 MONEY_DECIMALS: Final = 9
 SIZE_ONE: Final = 10**SIZE_DECIMALS
-U64_MAX: Final = 2**64 - 1
 I64_MAX: Final = 2**63 - 1
 
 # A decimal with more digits than this is not a price on any venue; it bounds the work of 10**exponent.

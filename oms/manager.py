@@ -30,8 +30,18 @@ class Order(msgspec.Struct, gc=False, eq=False):
     filled_1e8: int = 0
     state: OrderState = OrderState.PENDING_NEW
     venue_order_id: str = ""
-    exec_ids: frozenset[str] = frozenset()
+    exec_ids: set[str] | None = None  # made with the first execution
     slot: int = -1
+
+    def is_repeat(self, exec_id: str) -> bool:
+        """Whether this execution was folded already; remembers it if not."""
+        if self.exec_ids is None:
+            self.exec_ids = {exec_id}
+            return False
+        if exec_id in self.exec_ids:
+            return True
+        self.exec_ids.add(exec_id)
+        return False
 
     @property
     def client_order_id(self) -> str:
@@ -119,9 +129,8 @@ class Oms:
             order.venue_order_id = report.venue_order_id
         is_fill = False
         if report.exec_type is ExecType.TRADE:
-            if report.exec_id in order.exec_ids:
+            if order.is_repeat(report.exec_id):
                 return Applied(order, fill=False, anomaly="")
-            order.exec_ids |= {report.exec_id}
             is_fill = True
             self.fills += 1
             order.filled_1e8 += report.last_qty_1e8

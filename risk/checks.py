@@ -183,7 +183,7 @@ def check_minimum(case: Case) -> Denied | None:
         return None
     if case.qty_1e8 < instrument.min_qty_1e8:
         return Denied(DenyReason.BELOW_MINIMUM, instrument.min_qty_1e8, case.qty_1e8, "venue's least quantity (1e-8)")
-    if case.qty_1e8 * case.reach_1e9 < instrument.min_notional_1e9 * SIZE_ONE:
+    if instrument.min_notional_1e9 and case.qty_1e8 * case.reach_1e9 < instrument.min_notional_1e9 * SIZE_ONE:
         notional_1e9 = bounded(case.qty_1e8 * case.reach_1e9 // SIZE_ONE)
         return Denied(
             DenyReason.BELOW_MINIMUM, instrument.min_notional_1e9, notional_1e9, "venue's least notional (1e-9)"
@@ -223,7 +223,7 @@ def check_collar(case: Case) -> Denied | None:
 
 
 def check_notional(case: Case) -> Denied | None:
-    """A limit order is valued at the better of its price and the touch it would trade at: never below its cost."""
+    """A limit order is valued at the dearer of its price and the touch it would trade at."""
     if case.reduces:
         return None
     touch = case.ask_1e9 if case.side > 0 else case.bid_1e9

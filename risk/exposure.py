@@ -27,12 +27,27 @@ class LiveOrder(msgspec.Struct, gc=False, eq=False):
     """
 
     order: NewOrder
+    px_1e9: int
     qty_1e8: int
     most_1e8: int
     leaves_1e8: int
     filled_1e8: int = 0
     amends: int = 0
-    exec_ids: frozenset[str] = frozenset()
+    exec_ids: set[str] | None = None  # made with the first execution
+
+    def is_shrunk_by(self, px_1e9: int, qty_1e8: int) -> bool:
+        """Whether an amend to this price and total can only make the order smaller."""
+        return px_1e9 == self.px_1e9 and qty_1e8 < self.qty_1e8 and not self.amends
+
+    def is_repeat(self, exec_id: str) -> bool:
+        """Whether this execution was folded already; remembers it if not."""
+        if self.exec_ids is None:
+            self.exec_ids = {exec_id}
+            return False
+        if exec_id in self.exec_ids:
+            return True
+        self.exec_ids.add(exec_id)
+        return False
 
     @property
     def client_order_id(self) -> str:
@@ -133,7 +148,7 @@ class Account:
     def approved_new(self, order: NewOrder) -> None:
         algo, name = order.algo, order.client_order_id
         qty_1e8 = order.qty_1e8
-        self.live[name] = LiveOrder(order, qty_1e8, qty_1e8, qty_1e8)
+        self.live[name] = LiveOrder(order, order.px_1e9, qty_1e8, qty_1e8, qty_1e8)
         self.open_ids[algo, order.order_id] = name
         self.open_counts[algo] = self.open_counts.get(algo, 0) + 1
         exposure = self.exposures[order.instrument]
@@ -154,15 +169,13 @@ class Account:
         kind = report.exec_type
         if live is None:
             live = self.finished.get(report.client_order_id)
-            if live is None or kind is not ExecType.TRADE or report.exec_id in live.exec_ids:
+            if live is None or kind is not ExecType.TRADE or live.is_repeat(report.exec_id):
                 return live
-            live.exec_ids |= {report.exec_id}
             self.exposures[live.instrument].trade(live.side, report.last_qty_1e8, report.last_px_1e9, report.fee_1e9)
             return live
         if kind is ExecType.TRADE:
-            if report.exec_id in live.exec_ids:
+            if live.is_repeat(report.exec_id):
                 return live
-            live.exec_ids |= {report.exec_id}
             live.filled_1e8 += report.last_qty_1e8
             self.exposures[live.instrument].trade(live.side, report.last_qty_1e8, report.last_px_1e9, report.fee_1e9)
             self._count(live, max(live.most_1e8 - live.filled_1e8, 0))
@@ -171,7 +184,7 @@ class Account:
                 self._finish(report.client_order_id, live)
         elif kind is ExecType.REPLACED:
             if report.qty_1e8 > 0:  # without a total nothing is released
-                live.qty_1e8 = report.qty_1e8
+                live.px_1e9, live.qty_1e8 = report.px_1e9 or live.px_1e9, report.qty_1e8
                 self._answered(live)
         elif kind is ExecType.REPLACE_REJECTED:
             self._answered(live)

@@ -36,12 +36,13 @@ DAY_NS = 86_400 * 10**9
 class Deployment:
     """What one algo may touch: its venue's id and its instruments, by symbol index."""
 
-    __slots__ = ("count", "instruments", "venue_id")
+    __slots__ = ("count", "instruments", "unseen", "venue_id")
 
     def __init__(self, venue_id: int, instruments: tuple[int, ...]) -> None:
         self.venue_id = venue_id
         self.instruments = instruments
         self.count = len(instruments)
+        self.unseen = 0  # finished orders whose place in the guest's table is taken until it was shown them
 
 
 class Gate:
@@ -136,9 +137,9 @@ class Gate:
         case.is_amend = amended is not None
         check = None
         try:
-            case.open_count = self.account.open_counts.get(algo, 0)
+            case.open_count = self.account.open_counts.get(algo, 0) + self.deployments[algo].unseen
             case.latched = instrument.quote in self.latched if self.latched else False
-            case.reduces = (
+            case.reduces = (amended is not None and amended.is_shrunk_by(px_1e9, qty_1e8)) or (
                 exposure.position_1e8 * side < 0 and side in (1, -1) and exposure.only_reduces(side, max(more_1e8, 0))
             )
             case.bid_1e9, case.ask_1e9 = market.book.touch()

@@ -93,14 +93,12 @@ class AlgoState:
     # --- orders ----------------------------------------------------------------------------------------------------
 
     def add(self, order: Order) -> None:
-        """A new entry at the end; the gate keeps open orders at 32, so only dead entries can be in the way.
+        """A new entry at the end. The gate keeps open and not yet shown finished orders at 32 together.
 
-        Should 32 live ones stand there all the same, the order is not shown: behind the table lies other money.
+        Should 32 stand there all the same, the order is not shown: behind the table lies other money.
         """
         if len(self._table) >= abi.ORDERS_MAX:
-            self.sweep()
-            if len(self._table) >= abi.ORDERS_MAX:
-                return
+            return
         slot = order.slot = len(self._table)
         self._table.append(order)
         self.buffer[_COUNT_AT] = slot + 1
@@ -111,15 +109,15 @@ class AlgoState:
             new.order_id, order.px_1e9, side * order.qty_1e8, order.filled_1e8, side, guest_status(order),
         )  # fmt: skip
 
-    def update(self, order: Order) -> None:
-        """Rewrites the order's entry; nothing to do for one whose entry is gone."""
+    def update(self, order: Order) -> bool:
+        """Rewrites the order's entry, if it has one; True when it now stands there DEAD and did not before."""
         slot = order.slot
         if slot < 0:
-            return
+            return False
         status = guest_status(order)
         at = abi.ORDERS_AT + slot * abi.ORDER_BYTES
-        if status is GuestStatus.DEAD and self.buffer[at + 33] != GuestStatus.DEAD:
-            self.dead += 1
+        is_new = status is GuestStatus.DEAD and self.buffer[at + 33] != GuestStatus.DEAD
+        self.dead += is_new
         abi.OPEN_ORDER.pack_into(
             self.buffer,
             at,
@@ -130,9 +128,11 @@ class AlgoState:
             order.side,
             status,
         )
+        return is_new
 
-    def sweep(self) -> None:
-        """After a callback: entries that were shown DEAD make room."""
+    def sweep(self) -> int:
+        """After a callback: entries that were shown DEAD make room; returns how many."""
+        swept = self.dead
         kept = [order for order in self._table if not order.is_finished]
         for order in self._table:
             order.slot = -1
@@ -142,6 +142,7 @@ class AlgoState:
         self.buffer[abi.ORDER_CT_AT] = 0
         for order in kept:
             self.add(order)
+        return swept
 
 
 def _fit(amount: int) -> int:

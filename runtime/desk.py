@@ -53,6 +53,8 @@ class Desk:
         self.denied: Counter[str] = Counter()
         self.marks: list[int] = []  # bid + ask of each instrument's last valid book; 0 before the first
         self._tag = tag
+        self._is_latching = False
+        self._our_cancels: set[str] = set()  # client order ids that we, not the guest, are cancelling
         self._out = out
         self._trace = trace
 
@@ -118,6 +120,7 @@ class Desk:
             self.actions += 1
             approved = self.gate.must_cancel(live, f"{self._tag}-{self.actions}", now_ns)
             self._record(self.algos[live.algo], (live.order_id, *_OURS[1:]), approved, now_ns, by="gateway")
+            self._our_cancels.add(live.client_order_id)
             self._cancel(approved, now_ns)
         return len(found)
 
@@ -140,17 +143,25 @@ class Desk:
             if type(output) is Send:  # the bytes that the venue gets; the paper venue answers them itself
                 self._trace.append(output.data)
             elif isinstance(output, ExecReport):
-                self.report(output, now_ns)
+                self._report(output, now_ns)
+        self._settle(now_ns)
 
     def reports(self, reports: list[ExecReport], now_ns: int) -> None:
+        """Folds a venue's reports in order; only then does a passed loss limit cancel what is still open."""
         for report in reports:
-            self.report(report, now_ns)
+            self._report(report, now_ns)
+        self._settle(now_ns)
 
-    def report(self, report: ExecReport, now_ns: int) -> None:
+    def _settle(self, now_ns: int) -> None:
+        if self._is_latching:
+            self._is_latching = False
+            self.loss_latched(now_ns)
+
+    def _report(self, report: ExecReport, now_ns: int) -> None:
         """Folds one report everywhere, then tells the guest."""
         self._trace.append(report)
-        latched = self.gate.fold(report)
-        if latched:
+        if self.gate.fold(report):
+            self._is_latching = True
             self.show_limits()  # before the guest hears of the fill that did it
         applied = self.oms.apply(report)
         if applied is None:
@@ -161,16 +172,19 @@ class Desk:
             self._out.append(Notice("error", f"order {order.client_order_id}: {applied.anomaly}"))
         algo = self.algos[order.algo]
         state = algo.state_of(order.instrument)
-        state.update(order)
+        if state.update(order):
+            algo.deployment.unseen += 1
         if applied.fill:
             position = self.oms.position(order.algo, order.instrument)
             position.mid_sum_1e9 = self.marks[order.instrument]
             state.position(position)
             self._filled(algo, order, report, now_ns)
+        elif report.exec_type is ExecType.CANCEL_REJECTED and report.client_order_id in self._our_cancels:
+            self._our_cancels.discard(report.client_order_id)  # the guest did not ask for it
         elif report.exec_type in _REFUSED:
             self._rejected(algo, order.order_id, report.reject_code, state.symbol_id, now_ns)
-        if latched:
-            self.loss_latched(now_ns)
+        if order.is_finished:
+            self._our_cancels.discard(report.client_order_id)
 
     def _filled(self, algo: AlgoInstance, order: Order, report: ExecReport, now_ns: int) -> None:
         if not algo.is_alive:

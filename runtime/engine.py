@@ -113,7 +113,8 @@ class Engine:
             [(algo, algo.state_of(index)) for algo in self.algos if index in algo.deployment.instruments]
             for index in range(len(spec.symbols))
         ]
-        paper = PaperVenue(self._encoder(), self.books, spec.fees, spec.venue.refusals)
+        self.book_times = [""] * len(self.books)  # the venue's own time of each book
+        paper = PaperVenue(self._encoder(), self.books, self.book_times, spec.fees, spec.venue.refusals)
         self.desk = Desk(self.gate, self.oms, paper, self.algos, spec.tag, self._out, self.trace)
         self.desk.marks = [0] * len(self.books)
         for index in known:
@@ -198,7 +199,7 @@ class Engine:
                     self._out.append(Notice("warning", f"{venue} is {system}"))
                 self.link.system = system
             case ExecReport():
-                self.desk.report(output, now_ns)
+                self.desk.reports([output], now_ns)
 
     # --- books -----------------------------------------------------------------------------------------------------
 
@@ -214,6 +215,7 @@ class Engine:
         except BookGap as gap:
             self._gap(index, gap.reason, now_ns)
             return
+        self.book_times[index] = delta.ts_venue
         self._verify(index, book, delta.checksum, now_ns)
 
     def _snapshot(self, snapshot: BookSnapshot, now_ns: int) -> None:
@@ -225,6 +227,7 @@ class Engine:
         except BookGap as gap:
             self._gap(snapshot.instrument, gap.reason, now_ns)
             return
+        self.book_times[snapshot.instrument] = snapshot.ts_venue
         self._verify(snapshot.instrument, book, snapshot.checksum, now_ns)
 
     def _verify(self, index: int, book: L2Book, expected: int | None, now_ns: int) -> None:
@@ -316,7 +319,14 @@ class Engine:
         self.desk.show_limits()
 
     def _stop(self, now_ns: int) -> None:
-        """Each guest's last word, then the OMS sweeps what its cancel_all could not reach."""
+        """Each guest's last word, then the OMS sweeps what its cancel_all could not reach.
+
+        Only what reduces passes now: nobody would be there to look after anything else.
+        """
+        state = self.gate.state
+        if state is TradingState.ACTIVE:
+            self.gate.reduce()
+            self.desk.show_limits()
         for algo in self.algos:
             if not algo.is_alive:
                 continue
@@ -328,6 +338,7 @@ class Engine:
             self.desk.act(algo, actions, now_ns)
             algo.is_alive = False
         self.desk.cancel_all(lambda _: True, now_ns)
+        self.gate.state = state
 
     @property
     def state(self) -> TradingState:

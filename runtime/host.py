@@ -64,7 +64,7 @@ class AlgoHost:
             module = Module(shared_engine(), wasm)
         except WasmtimeError as error:
             raise self._refused(
-                f"is not a module we run: {_first_line(error)}", "build it for wasm32-unknown-unknown"
+                f"is not a module we run: {_cause(error)}", "build it for wasm32-unknown-unknown"
             ) from None
         self.generation = self._detect(module)
         self._store = strict_store(shared_engine())
@@ -130,7 +130,7 @@ class AlgoHost:
         try:
             instance = linker.instantiate(self._store, module)
         except (WasmtimeError, Trap) as error:
-            problem = f"cannot be started: {_last_line(error)}"
+            problem = f"cannot be started: {_cause(error)}"
             raise self._refused(problem, "a start function must end, memory must be ≤ 16 MiB") from None
         if self._import_fault is not None:
             raise self._refused("logs from its start function", "log from a callback: nothing is read before")
@@ -152,7 +152,7 @@ class AlgoHost:
                     self._memory.grow(self._store, -(-missing // PAGE))
                 except WasmtimeError as error:
                     raise self._refused(
-                        f"memory cannot be grown: {_first_line(error)}", "give it at least 3 pages"
+                        f"memory cannot be grown: {_cause(error)}", "give it at least 3 pages"
                     ) from None
         at: dict[str, int] = {}
         for record, size in abi.RECORDS.items():
@@ -298,10 +298,7 @@ def _signature(func_type: FuncType) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(map(str, func_type.params)), tuple(map(str, func_type.results))
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def _last_line(error: Exception) -> str:
-    """A trap's text begins with a backtrace; what happened stands at its end."""
-    return (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
+def _cause(error: Exception) -> str:
+    """wasmtime says what it was doing first and why that failed last."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1].removeprefix("0: ") if lines else type(error).__name__

@@ -65,7 +65,7 @@ class AlgoInstance:
 
     def _after(self, state: AlgoState) -> None:
         if state.dead:
-            state.sweep()
+            self.deployment.unseen -= state.sweep()
         if self.host.logs:
             self._logged()
 

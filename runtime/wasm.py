@@ -23,7 +23,7 @@ STACK_MAX_BYTES: Final = 512 * 1024
 TABLE_ELEMENTS_MAX: Final = 4096
 
 # Proposals no guest of the crate needs. Off, in this order: relaxed SIMD before SIMD. Reference types stay on: this
-# wasmtime aborts the process when they are switched off. tests/test_wasm.py pins the list and the order.
+# wasmtime aborts the process when they are switched off. tests/runtime/test_wasm.py pins the list and the order.
 PROPOSALS_OFF: Final = (
     "relaxed_simd",
     "simd",

@@ -5,6 +5,8 @@
 * A resting order fills only when the market trades through its price (a public trade strictly beyond it) or the book
   crosses it (the other side shows its price or better), never for more than that trade or those levels show, at its
   own price, and pays the maker's fee. A trade at its very price fills nothing: nobody knows our place in the queue.
+  Nor does a trade that is not younger, by the venue's own clock, than the book on which the order was placed: trades
+  and books come on separate channels, and a sweep's trade may arrive after the book it left behind.
   A trade whose taker was on our order's own side fills nothing either: what it took was shown on the other side, and
   there the book's crossing fills us, once.
 * Post-only that would cross is refused with the venue's own words. FOK fills whole or not at all. What a market or IOC
@@ -18,10 +20,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from connectors.book import L2Book
+from connectors.errors import NumberError
 from connectors.events import ExecReport, ExecType, RejectCode, Trade
 from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder, OrderType
 from connectors.session import OrderEncoder, Send
-from connectors.units import SIZE_ONE
+from connectors.units import SIZE_ONE, rfc3339_ns
 
 PPM = 1_000_000
 
@@ -34,9 +37,9 @@ class Fees(msgspec.Struct, frozen=True):
 
 
 class _Resting:
-    __slots__ = ("filled_1e8", "instrument", "px_1e9", "qty_1e8", "sequence", "side", "venue_order_id")
+    __slots__ = ("filled_1e8", "instrument", "px_1e9", "qty_1e8", "sequence", "side", "since", "venue_order_id")
 
-    def __init__(self, order: NewOrder, venue_order_id: str, sequence: int) -> None:
+    def __init__(self, order: NewOrder, venue_order_id: str, sequence: int, since: str) -> None:
         self.instrument = order.instrument
         self.side = order.side
         self.px_1e9 = order.px_1e9
@@ -44,23 +47,41 @@ class _Resting:
         self.filled_1e8 = 0
         self.venue_order_id = venue_order_id
         self.sequence = sequence
+        self.since = since  # the venue's time of the book it was placed, or last amended, on
 
     @property
     def leaves_1e8(self) -> int:
         return self.qty_1e8 - self.filled_1e8
+
+    def was_there(self, trade: Trade) -> bool:
+        """Whether the trade is surely younger than the order; a book that names no time proves nothing."""
+        try:
+            return trade.ts_venue_ns > rfc3339_ns(self.since)
+        except NumberError:
+            return False
 
 
 PaperOutput = Send | ExecReport
 
 
 class PaperVenue:
-    """One account's orders at one venue. `books[i]` is instrument i's live book; the engine owns it."""
+    """One account's orders at one venue.
+
+    `books[i]` is instrument i's live book and `book_times[i]` its venue time (RFC 3339, may be empty); the engine owns
+    both.
+    """
 
     def __init__(
-        self, encoder: OrderEncoder, books: Sequence[L2Book], fees: Fees, refusals: Mapping[str, tuple[RejectCode, str]]
+        self,
+        encoder: OrderEncoder,
+        books: Sequence[L2Book],
+        book_times: Sequence[str],
+        fees: Fees,
+        refusals: Mapping[str, tuple[RejectCode, str]],
     ) -> None:
         self._encoder = encoder
         self._books = books
+        self._book_times = book_times
         self._fees = fees
         self._refusals = refusals
         self._orders: dict[str, _Resting] = {}
@@ -80,7 +101,8 @@ class PaperVenue:
         order = approved.order
         out: list[PaperOutput] = [self._encoder.submit(approved, now_ns)]
         self._sequence += 1
-        paper = _Resting(order, f"PAPER-{self._sequence}", self._sequence)
+        since = self._book_times[order.instrument]
+        paper = _Resting(order, f"PAPER-{self._sequence}", self._sequence, since)
         kind = order.order_type
         if kind == OrderType.POST_ONLY and self._crosses(paper):
             code, text = self._refusals.get("post_only_would_cross", (RejectCode.INVALID_PARAMS, "post only"))
@@ -122,6 +144,7 @@ class PaperVenue:
         if order.px_1e9 != paper.px_1e9 or order.qty_1e8 > paper.qty_1e8:
             self._sequence += 1
             paper.sequence = self._sequence  # to the back of the queue
+            paper.since = self._book_times[paper.instrument]
         paper.px_1e9, paper.qty_1e8 = order.px_1e9, max(order.qty_1e8, paper.filled_1e8)
         out.append(self._report(name, paper, ExecType.REPLACED, now_ns, px_1e9=paper.px_1e9, qty_1e8=paper.qty_1e8))
         if paper.leaves_1e8:
@@ -156,7 +179,8 @@ class PaperVenue:
         out: list[ExecReport] = []
         left_1e8 = 0 if trade.snapshot else trade.sz_1e8
         for name, paper in self._resting(trade.instrument):
-            if left_1e8 and trade.side != paper.side and (paper.px_1e9 - trade.px_1e9) * paper.side > 0:
+            is_through = trade.side != paper.side and (paper.px_1e9 - trade.px_1e9) * paper.side > 0
+            if left_1e8 and is_through and paper.was_there(trade):
                 qty = min(left_1e8, paper.leaves_1e8)
                 left_1e8 -= qty
                 out.append(self._fill(name, paper, qty, paper.px_1e9, self._fees.maker_ppm, now_ns))

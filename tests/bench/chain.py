@@ -97,7 +97,8 @@ class Turn:
         self.digest = Digest()
         self.orders = 0
         if not answered:
-            self.engine.desk.paper = SilentVenue(KrakenOrders(self.engine.instruments), [], self.engine.spec.fees, {})
+            encoder = KrakenOrders(self.engine.instruments)
+            self.engine.desk.paper = SilentVenue(encoder, [], [], self.engine.spec.fees, {})
 
     def run(self) -> float:
         engine, digest, frames = self.engine, self.digest, self.frames
@@ -117,7 +118,7 @@ class Turn:
             self.engine.trace.clear()
             for kind in (ExecType.NEW, ExecType.CANCELED):
                 report = ExecReport(client_order_id=order.client_order_id, exec_type=kind, instrument=order.instrument)
-                self.engine.desk.report(report, now_ns)
+                self.engine.desk.reports([report], now_ns)
             self.orders += 1
         self.engine.algos[0].states[0].sweep()
 

@@ -88,7 +88,6 @@ def assert_same(book: L2Book, reference: Reference, recv_ns: int) -> None:
     expected = Seen(padded(bids), padded(asks), min(len(bids), 20), min(len(asks), 20), 0, recv_ns)
     assert seen(book) == expected
     assert (book.best_bid_1e9, book.best_ask_1e9) == (bids[0][0] if bids else 0, asks[0][0] if asks else 0)
-    assert book.is_two_sided is bool(bids and asks)
     assert book.is_deep is (len(bids) >= 10 and len(asks) >= 10)
     assert book.valid
     texts = (f"{px // CENT}{sz // 10}" for px, sz in asks[:10] + bids[:10])
@@ -102,7 +101,6 @@ def assert_gone(book: L2Book, reason: str) -> None:
     assert (book.bids, book.asks) == ([], [])
     assert bytes(book.buffer) == bytes(656)
     assert (book.best_bid_1e9, book.best_ask_1e9, book.recv_ns) == (0, 0, 0)
-    assert not book.is_two_sided
     assert checksum(book) == crc32(b"")
 
 
@@ -238,7 +236,6 @@ def test_load_replaces_the_whole_book() -> None:
     assert (book.bids, book.asks) == ([(5, 2)], [])
     assert seen(book) == Seen(padded([(5, 2)]), padded([]), 1, 0, 0, 9)
     assert book.valid
-    assert not book.is_two_sided
 
 
 def test_before_the_first_snapshot_and_after_invalidate() -> None:

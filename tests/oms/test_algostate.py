@@ -229,11 +229,12 @@ def test_a_late_fill_does_not_bring_a_dead_order_back() -> None:
     assert guest.callback() == []
 
 
-def test_thirty_two_orders_fit_and_dead_ones_make_room() -> None:
+def test_thirty_two_orders_fit_and_dead_ones_make_room_once_they_were_shown() -> None:
     guest = Guest()
     names = [guest.new(order_id) for order_id in range(100, 132)]
     assert guest.callback() == [(order_id, PENDING) for order_id in range(100, 132)]
     guest.report(names[5], ExecType.CANCELED)
+    assert guest.callback()[5] == (105, DEAD)
     guest.new(132)
     assert guest.callback() == [(order_id, PENDING) for order_id in range(100, 133) if order_id != 105]
 

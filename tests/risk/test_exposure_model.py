@@ -118,10 +118,10 @@ class Run:
                 "side": side, "total": size, "asked": [], "filled": 0, "live": True
             }  # fmt: skip
 
-    def expect(self, verdict: object, side: int, more: int) -> None:
-        """What the rules say about `more` on a side."""
+    def expect(self, verdict: object, side: int, more: int, *, shrinks: bool = False) -> None:
+        """What the rules say about `more` on a side, or about an amend that only makes an order smaller."""
         want = None
-        if not self.model.only_reduces(side, max(more, 0)):
+        if not shrinks and not self.model.only_reduces(side, max(more, 0)):
             if self.model.worst(side, more) > LIMIT:
                 want = DenyReason.MAX_POSITION
             elif self.model.latched:
@@ -139,7 +139,7 @@ class Run:
         most = max([order["total"], *order["asked"]])
         more = total - order["filled"] - max(most - order["filled"], 0)
         verdict = self.world.gate.check_amend(0, "a", self.names[name][0], px(100), qty(total), self.world.now)
-        self.expect(verdict, order["side"], more)
+        self.expect(verdict, order["side"], more, shrinks=total < order["total"] and not order["asked"])
         if isinstance(verdict, Approved):
             order["asked"].append(total)
 

@@ -14,6 +14,7 @@ from connectors.events import ExecReport, ExecType, RejectCode, Trade
 from connectors.instrument import Instrument
 from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder, OrderType
 from connectors.session import Send
+from connectors.units import rfc3339_ns
 from connectors.venues.kraken import VENUE
 from runtime.sim.paper import Fees, PaperVenue
 
@@ -26,13 +27,18 @@ BTC = Instrument(
 Fill = tuple[str, int, int]  # order, size, price in whole units
 
 
+def time_text(second: int) -> str:
+    return f"2026-08-01T00:00:{second:02}.000000Z"
+
+
 class Desk:
     """One instrument's book at a paper venue; prices and sizes in whole units."""
 
     def __init__(self) -> None:
         self.book = L2Book()
         assert VENUE.orders is not None
-        self.paper = PaperVenue(VENUE.orders([BTC]), [self.book], FEES, VENUE.refusals)
+        self.times = [time_text(0)]
+        self.paper = PaperVenue(VENUE.orders([BTC]), [self.book], self.times, FEES, VENUE.refusals)
         self.asked = 0
 
     def show(self, bids: Sequence[Level], asks: Sequence[Level]) -> list[ExecReport]:
@@ -40,8 +46,9 @@ class Desk:
         self.book.load([(px * P, sz * Q) for px, sz in bids], [(px * P, sz * Q) for px, sz in asks], 1)
         return self.paper.on_book(0, 1)
 
-    def trade(self, px: int, size: int, side: int, *, snapshot: bool = False) -> list[ExecReport]:
-        return self.paper.on_trade(Trade(0, px * P, size * Q, side, 1, 1, snapshot), 1)
+    def trade(self, px: int, size: int, side: int, *, snapshot: bool = False, second: int = 59) -> list[ExecReport]:
+        """A public trade; by default long after any book."""
+        return self.paper.on_trade(Trade(0, px * P, size * Q, side, 1, rfc3339_ns(time_text(second)), snapshot), 1)
 
     def new(self, name: str, side: int, size: int, px: int = 0, kind: int = LIMIT) -> list[ExecReport]:
         order = NewOrder(name, 0, 0, 1, side, px * P, size * Q, kind)
@@ -96,6 +103,25 @@ def test_a_taker_walks_the_levels_best_first(desk: Desk, side: int, px: int, fil
     assert _kinds(reports) == ["new", "trade", "trade"]
     assert _fills(reports) == fills
     assert [(r.cum_qty_1e8 // Q, r.leaves_qty_1e8 // Q) for r in reports] == [(0, 7), (5, 2), (7, 0)]
+
+
+@pytest.mark.parametrize(("second", "fills"), [(9, 0), (10, 0), (11, 1)], ids=["older", "as old", "younger"])
+def test_a_trade_fills_only_an_order_that_was_there(second: int, fills: int) -> None:
+    """A sweep's trade may arrive after the book that the sweep left behind, and after the order placed on that book."""
+    desk = Desk()
+    desk.times[0] = time_text(10)
+    desk.show([(98, 1)], [(101, 1)])
+    desk.new("c1", 1, 1, 99)
+    assert len(desk.trade(98, 5, -1, second=second)) == fills
+
+
+@pytest.mark.parametrize("text", ["", "yesterday"])
+def test_a_book_without_a_time_proves_nothing(text: str) -> None:
+    desk = Desk()
+    desk.times[0] = text
+    desk.show([(98, 1)], [(101, 1)])
+    desk.new("c1", 1, 1, 99)
+    assert desk.trade(98, 5, -1) == []
 
 
 @pytest.mark.parametrize("side", [1, -1])

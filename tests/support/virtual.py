@@ -97,7 +97,8 @@ class World:
             self.served[index] += 1
             book = self.engine.books[index]
             assert book.valid
-            assert not book.is_two_sided or book.best_bid_1e9 < book.best_ask_1e9, "a crossed book was served"
+            bid, ask = book.touch()
+            assert not bid or not ask or bid < ask, "a crossed book was served"
         for output in outputs:
             self._carry(output)
 
