@@ -111,11 +111,25 @@ class Live:
     def stop(self) -> None:
         self._done.set()
 
-    async def run(self, duration_s: float | None) -> None:
-        """Until the end; then every guest has had its on_shutdown and no order is open."""
+    def _signals(self) -> None:
+        """Ctrl-C and SIGTERM end it, SIGUSR1 is the kill switch, SIGUSR2 re-arms: as commands they are on the tape."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGUSR1, self.feed, Command("kill", "SIGUSR1"))
+        loop.add_signal_handler(signal.SIGUSR2, self._arm)
+
+    def _arm(self) -> None:
+        self.feed(Command("arm", "SIGUSR2"))
+        self._screen.tell(f"armed by SIGUSR2: {self.session.engine.state}")
+
+    async def run(self, duration_s: float | None) -> None:
+        """Until the end; then every guest has had its on_shutdown and no order is open."""
+        self._signals()
+        with self._screen.in_background():
+            await self._run(duration_s)
+
+    async def _run(self, duration_s: float | None) -> None:
         gc.collect()
         gc.freeze()  # what is here now lives as long as the process: no collection needs to look at it again
         link = asyncio.create_task(self._link.run())

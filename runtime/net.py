@@ -26,7 +26,7 @@ SENDS_QUEUED_MAX: Final = 4096
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 Feed = Callable[[Input], None]
-Tell = Callable[[str], None]
+Tell = Callable[[str, str], None]  # what, and how bad: info, warning, error
 
 
 class VenueLink:
@@ -59,8 +59,12 @@ class VenueLink:
     async def run(self) -> None:
         """Until cancelled: dial, carry frames, dial again."""
         attempt = 0
+        was_up = False
         loop = asyncio.get_running_loop()
+        self._tell(f"dialling {self.url}", "info")
         while True:
+            delay_s = min(BACKOFF_FIRST_S * 2 ** min(attempt, 10), BACKOFF_MAX_S)
+            delay_s *= random.uniform(0.5, 1.0)  # noqa: S311 - jitter, so that many do not dial at once
             try:
                 connection = await self._dial()
             except (
@@ -72,19 +76,21 @@ class VenueLink:
                 websockets.InvalidURI,
             ) as error:
                 if attempt in (0, 1, 2) or attempt % 10 == 0:
+                    hint = "" if was_up or attempt else " No network here? `--sim` needs none."
                     self._tell(
-                        f"cannot reach {self.url} ({_why(error)}); trying again. "
-                        "No network here? `gateway serve --venues kraken --sim` needs none."
+                        f"cannot reach {self.url} ({_why(error)}); trying again in {delay_s:.1f} s.{hint}", "warning"
                     )
             else:
-                opened = loop.time()
+                self._tell(f"connected to {self.url}{' again' if was_up else ''}", "info")
+                was_up, opened = True, loop.time()
                 async with connection:
                     await self._carry(connection)  # what is raised in here is ours, not the network's: it goes up
                 if loop.time() - opened >= STEADY_S:
                     attempt = 0
-            delay = min(BACKOFF_FIRST_S * 2 ** min(attempt, 10), BACKOFF_MAX_S)
+                    delay_s = min(delay_s, BACKOFF_FIRST_S)
+                self._tell(f"lost {self.url} ({self._why_closed}); dialling again in {delay_s:.1f} s", "warning")
             attempt += 1
-            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, so that many do not dial at once
+            await asyncio.sleep(delay_s)
 
     async def _dial(self) -> ClientConnection:
         """Raises ValueError for an impossible address, ImportError for a SOCKS proxy without python-socks."""

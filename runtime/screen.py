@@ -1,14 +1,23 @@
-"""What `serve` shows while it runs: one line a second on stderr, and every notice as it comes."""
+"""What `serve` shows while it runs: one line a second on stderr, and every notice as it comes.
+
+Nobody may be reading (`serve 2>&1 | less`), and a full pipe blocks whoever writes to it. So while a session runs, lines
+go into a bounded queue that one daemon thread empties; a full queue drops lines and counts them.
+"""
 
 import asyncio
+import os
 import sys
-from contextlib import suppress
-from typing import TextIO
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final, TextIO
 
 from connectors.units import MONEY_DECIMALS, PRICE_DECIMALS, SIZE_DECIMALS, decimal_text, trimmed_text
 from runtime.session import Session
 
 EVERY_S = 1.0
+LINES_QUEUED_MAX: Final = 1000
+FLUSH_S: Final = 1.0
 _MARKS = {"info": " ", "warning": "!", "error": "×"}
 
 
@@ -17,13 +26,27 @@ class Screen:
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = out if out is not None else sys.stderr
+        self._writer: _Writer | None = None
 
     def tell(self, text: str, level: str = "warning") -> None:
         self._print(f"{_MARKS.get(level, ' ')} {text}")
 
     def _print(self, line: str) -> None:
-        with suppress(OSError):  # nobody reads any more (`2>&1 | head`): no reason to stop trading
-            print(line, file=self._out, flush=True)
+        if self._writer is not None:
+            self._writer.put(line)
+        else:
+            _write(self._out, line)
+
+    @contextmanager
+    def in_background(self) -> Iterator[None]:
+        """Within the block no line waits for its reader; at its end what is queued is given `FLUSH_S` to be read."""
+        writer = self._writer = _Writer(self._out)
+        writer.start()
+        try:
+            yield
+        finally:
+            if writer.finish(FLUSH_S):
+                self._writer = None  # else its thread is stuck in a write for good: later lines are dropped, too
 
     async def run(self, session: Session) -> None:
         """Until cancelled."""
@@ -36,8 +59,62 @@ class Screen:
             before = now
 
 
+class _Writer(threading.Thread):
+    """Writes queued lines in their order; `put` never waits."""
+
+    def __init__(self, out: TextIO) -> None:
+        super().__init__(name="screen", daemon=True)
+        self._out = out
+        self._lines: list[str] = []
+        self._dropped = 0
+        self._is_finishing = False
+        self._changed = threading.Condition()
+
+    def put(self, line: str) -> None:
+        with self._changed:
+            if len(self._lines) >= LINES_QUEUED_MAX:
+                self._dropped += 1
+            else:
+                self._lines.append(line)
+                self._changed.notify()
+
+    def finish(self, timeout_s: float) -> bool:
+        """Whether all that was queued has been written."""
+        with self._changed:
+            self._is_finishing = True
+            self._changed.notify()
+        self.join(timeout_s)
+        return not self.is_alive()
+
+    def run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._lines or self._is_finishing)
+                lines, self._lines = self._lines, []
+                dropped, self._dropped = self._dropped, 0
+                if not lines:
+                    return
+            for line in lines:
+                _write(self._out, line)
+            if dropped:
+                _write(self._out, f"! {dropped} lines were dropped: nobody was reading")
+
+
+def _write(out: TextIO, line: str) -> None:
+    """One line. A thread stuck in `print` would hold the stream's lock, on which the interpreter dies at its exit."""
+    with suppress(OSError, ValueError):  # nobody reads any more (`2>&1 | head`): no reason to stop trading
+        try:
+            number = out.fileno()
+        except OSError:  # a stream in memory
+            print(line, file=out, flush=True)
+            return
+        data = f"{line}\n".encode(errors="replace")
+        while data:
+            data = data[os.write(number, data) :]
+
+
 def status_lines(session: Session, books_per_s: float) -> list[str]:
-    """What a person wants to know at a glance: feed, touch, position, money, verdicts."""
+    """What a person wants to know at a glance: feed, touch, position, money, verdicts; without algos the feed alone."""
     engine = session.engine
     lines = []
     for index, symbol in enumerate(engine.spec.symbols):
@@ -50,10 +127,15 @@ def status_lines(session: Session, books_per_s: float) -> list[str]:
         bid, ask = (
             decimal_text(px // 10 ** (PRICE_DECIMALS - places), places) for px in (book.best_bid_1e9, book.best_ask_1e9)
         )
-        positions = [p for (_, i), p in engine.oms.positions.items() if i == index]
-        qty = trimmed_text(sum(p.qty_1e8 for p in positions), SIZE_DECIMALS)
-        pnl = decimal_text(sum(p.session_1e9 for p in positions) // 10 ** (MONEY_DECIMALS - 2), 2)
-        lines.append(f"  {symbol:<10} {bid} / {ask}  position {qty}  PnL {pnl} {instrument.quote}")
+        line = f"  {symbol:<10} {bid} / {ask}"
+        if engine.algos:
+            positions = [p for (_, i), p in engine.oms.positions.items() if i == index]
+            qty = trimmed_text(sum(p.qty_1e8 for p in positions), SIZE_DECIMALS)
+            pnl = decimal_text(sum(p.session_1e9 for p in positions) // 10 ** (MONEY_DECIMALS - 2), 2)
+            line += f"  position {qty}  PnL {pnl} {instrument.quote}"
+        lines.append(line)
+    if not engine.algos:
+        return [*lines, f"  {engine.state} · {books_per_s:.0f} books/s · {engine.stats.frames} frames"]
     denied = " ".join(f"{reason} {count}" for reason, count in sorted(engine.desk.denied.items()))
     lines.append(
         f"  {engine.state} · {books_per_s:.0f} books/s · {engine.desk.approved} approved · "
