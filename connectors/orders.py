@@ -37,6 +37,36 @@ class NewOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
     order_type: int
 
 
+class OfOrder(msgspec.Struct, gc=False, eq=False):
+    """Whose order a record is about: the base of what the gate, and for itself the OMS, keep of an approved order."""
+
+    new: NewOrder
+
+    @property
+    def client_order_id(self) -> str:
+        return self.new.client_order_id
+
+    @property
+    def algo(self) -> int:
+        return self.new.algo
+
+    @property
+    def instrument(self) -> int:
+        return self.new.instrument
+
+    @property
+    def order_id(self) -> int:
+        return self.new.order_id
+
+    @property
+    def order_type(self) -> int:
+        return self.new.order_type
+
+    @property
+    def side(self) -> int:
+        return self.new.side
+
+
 class CancelOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Cancels the order known to the venue as `client_order_id`; `action_id` names this request."""
 

@@ -10,21 +10,20 @@ from typing import Final
 import msgspec
 
 from connectors.events import ExecReport, ExecType
-from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder
+from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder, OfOrder
 from oms.position import Position
 from oms.state import RESTORED, TERMINAL, TRANSITIONS, OrderState
 
 FINISHED_KEPT: Final = 1024  # finished orders kept for reports that come late
 
 
-class Order(msgspec.Struct, gc=False, eq=False):
+class Order(OfOrder, gc=False, eq=False):
     """One order's facts. Quantities ×1e8 ≥ 0; `qty_1e8` is the total, what is filled included.
 
     `new` is the order as approved. `slot` is its place in the guest's table; kept by runtime. A Struct, because one is
     made for every order and C makes it three times faster than `__init__`.
     """
 
-    new: NewOrder
     px_1e9: int
     qty_1e8: int
     filled_1e8: int = 0
@@ -42,30 +41,6 @@ class Order(msgspec.Struct, gc=False, eq=False):
             return True
         self.exec_ids.add(exec_id)
         return False
-
-    @property
-    def client_order_id(self) -> str:
-        return self.new.client_order_id
-
-    @property
-    def algo(self) -> int:
-        return self.new.algo
-
-    @property
-    def instrument(self) -> int:
-        return self.new.instrument
-
-    @property
-    def order_id(self) -> int:
-        return self.new.order_id
-
-    @property
-    def order_type(self) -> int:
-        return self.new.order_type
-
-    @property
-    def side(self) -> int:
-        return self.new.side
 
     @property
     def leaves_1e8(self) -> int:

@@ -10,23 +10,20 @@ floor(cost·closed/position) out of the cost; what the floor leaves stays in the
 
 from collections import OrderedDict
 
-import msgspec
-
 from connectors.events import ExecReport, ExecType
-from connectors.orders import AmendOrder, NewOrder
+from connectors.orders import AmendOrder, NewOrder, OfOrder
 from connectors.units import SIZE_ONE
 
 FINISHED_KEPT = 1024
 TERMINAL = frozenset({ExecType.CANCELED, ExecType.REJECTED, ExecType.EXPIRED})
 
 
-class LiveOrder(msgspec.Struct, gc=False, eq=False):
+class LiveOrder(OfOrder, gc=False, eq=False):
     """One approved order that is not known to be finished. `leaves_1e8` is what it may still trade, worst case.
 
     `qty_1e8` is the total the venue last confirmed, `most_1e8` the largest that `amends` unanswered ones may make it.
     """
 
-    order: NewOrder
     px_1e9: int
     qty_1e8: int
     most_1e8: int
@@ -48,26 +45,6 @@ class LiveOrder(msgspec.Struct, gc=False, eq=False):
             return True
         self.exec_ids.add(exec_id)
         return False
-
-    @property
-    def client_order_id(self) -> str:
-        return self.order.client_order_id
-
-    @property
-    def algo(self) -> int:
-        return self.order.algo
-
-    @property
-    def instrument(self) -> int:
-        return self.order.instrument
-
-    @property
-    def order_id(self) -> int:
-        return self.order.order_id
-
-    @property
-    def side(self) -> int:
-        return self.order.side
 
 
 class Exposure:
