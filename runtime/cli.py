@@ -1,10 +1,11 @@
 """`gateway`: what a person types. Heavy imports happen inside the commands, so that `--help` is quick.
 
 Data goes to stdout, messages to stderr; every command takes `--json`. Exit codes: 0 ok · 1 error · 2 wrong usage ·
-4 configuration, module or tape · 5 hash differs · 6 halted · 7 venue never reached.
+4 configuration, module or tape · 5 hash differs · 6 halted · 7 venue never reached, or it refused every symbol.
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from connectors.errors import InputError
+from connectors.errors import ConfigError, InputError
 
 EXIT_ERROR = 1
 EXIT_INPUT = 4
@@ -40,11 +41,11 @@ tape_app = typer.Typer(cls=_Group, no_args_is_help=True, help="Look into tapes."
 app.add_typer(tape_app, name="tape")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
-Symbols = Annotated[str, typer.Option("--symbols", help="Symbols to follow, comma-separated: BTC/USD,ETH/USD.")]
+Symbols = Annotated[str | None, typer.Option("--symbols", help="Symbols to follow, comma-separated: BTC/USD,ETH/USD.")]
 Algo = Annotated[Path | None, typer.Option("--algo", help="A .wasm guest; without it the shipped demo market maker.")]
 LimitsFile = Annotated[Path | None, typer.Option("--limits", help="TOML file with a [limits] table.")]
 Depth = Annotated[
-    int,
+    int | None,
     typer.Option("--depth", help="Levels a side: 10, 25, 100, 500, 1000.", show_default="from the config, else 10"),
 ]
 ConfigFiles = Annotated[
@@ -77,14 +78,14 @@ def _root(
 
 @app.command()
 def serve(
-    venues: Annotated[str, typer.Option("--venues", help="Venues to connect, comma-separated.")] = "",
-    symbols: Symbols = "",
+    venues: Annotated[str | None, typer.Option("--venues", help="Venue to connect.")] = None,
+    symbols: Symbols = None,
     algo: Algo = None,
     limits: LimitsFile = None,
     config: ConfigFiles = None,
     record: Annotated[Path | None, typer.Option("--record", help="Write a tape of the session.")] = None,
     duration: Duration = None,
-    depth: Depth = 0,
+    depth: Depth = None,
     sim: Annotated[bool, typer.Option("--sim", help="Trade against an embedded venue: no network, no key.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the embedded venue's market.")] = 1,
     as_json: Json = False,
@@ -103,11 +104,11 @@ def serve(
 @app.command()
 def record(
     out: Annotated[Path, typer.Argument(help="Path of the tape to write, for instance day.tape.zst.")],
-    venues: Annotated[str, typer.Option("--venues", help="Venue to record.")] = "",
-    symbols: Symbols = "",
+    venues: Annotated[str | None, typer.Option("--venues", help="Venue to record.")] = None,
+    symbols: Symbols = None,
     config: ConfigFiles = None,
     duration: Duration = None,
-    depth: Depth = 0,
+    depth: Depth = None,
     sim: Annotated[bool, typer.Option("--sim", help="Record the embedded venue.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the embedded venue's market.")] = 1,
     as_json: Json = False,
@@ -126,7 +127,9 @@ def record(
 @app.command()
 def replay(
     file: Annotated[Path, typer.Argument(help="A tape, or lines of {recv_ns, raw}: plain, .zst or .gz.")],
-    venue: Annotated[str, typer.Option("--venue", help="Venue a foreign recording is of.")] = "kraken",
+    venue: Annotated[
+        str | None, typer.Option("--venue", help="Venue a foreign recording is of.", show_default="kraken")
+    ] = None,
     instrument: Annotated[
         list[str] | None,
         typer.Option(
@@ -135,7 +138,7 @@ def replay(
     ] = None,
     algo: Algo = None,
     limits: LimitsFile = None,
-    depth: Depth = 0,
+    depth: Depth = None,
     guest_log: Annotated[Path | None, typer.Option("--guest-log", help="Write the guests' log lines here.")] = None,
     actions: Annotated[
         Path | None, typer.Option("--actions", help="Write one JSON line per action with its verdict.")
@@ -154,6 +157,7 @@ def replay(
         guest_log=guest_log, actions=actions, fills=fills, books=books,
     )  # fmt: skip
     _show(result, as_json)
+    _exit_of(result)
 
 
 @tape_app.command("show")
@@ -185,21 +189,30 @@ def tape_verify(
 
 
 def _exit_of(result: dict[str, Any]) -> None:
-    if result["outcome"]:
-        raise typer.Exit(EXIT_ERROR)
+    """The gravest thing that can be said of a session, for `serve`, `record` and `replay` alike."""
+    if result.get("recorded", result["hash"]) != result["hash"]:
+        raise typer.Exit(EXIT_DIFFERS)
     if result["state"] == "HALTED":
         raise typer.Exit(EXIT_HALTED)
+    if len(result.get("refused", ())) == len(result["books"]):
+        raise typer.Exit(EXIT_UNREACHED)
+    if result["outcome"]:
+        raise typer.Exit(EXIT_ERROR)
     if result["frames"] == 0:
         raise typer.Exit(EXIT_UNREACHED)
 
 
 def _show(result: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        json.dump(result, sys.stdout)
-        sys.stdout.write("\n")
-        return
-    for line in _lines(result, ""):
-        typer.echo(line)
+    text = json.dumps(result) if as_json else "\n".join(_lines(result, ""))
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # `| head`: click ends quietly
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered is tried again at the exit
+        mend = "make room or write elsewhere"
+        raise ConfigError(f"cannot be written: {error.strerror}", place="stdout", mend=mend) from None
 
 
 def _lines(value: dict[str, Any], indent: str) -> list[str]:

@@ -11,18 +11,17 @@ from typing import Any
 
 from connectors import registry
 from connectors.errors import ConfigError, TapeError
-from connectors.instrument import Instrument
 from connectors.session import Venue
 from connectors.units import MONEY_DECIMALS, SIZE_DECIMALS, trimmed_text
 from risk.limits import Limits
 from runtime import config as configuration
 from runtime.config import Config
-from runtime.deploy import Guests, guests_for, guests_of_tape, read_module, spec_of, spec_of_tape
+from runtime.deploy import Guests, guests_for, guests_of_tape, instrument_of, read_module, spec_of, spec_of_tape
 from runtime.engine import EngineSpec
 from runtime.live import Live
 from runtime.live import serve as serve_live
 from runtime.owners import check_owners
-from runtime.replay import check_footer
+from runtime.replay import BooksSeen, Notices, check_footer
 from runtime.replay import replay as replay_tape
 from runtime.screen import Screen
 from runtime.session import Session, limits_from
@@ -30,16 +29,18 @@ from runtime.sinks import sinks
 from runtime.tape import TapeReader, encode_input
 
 REPLAY_TAG = "vg"
+DEFAULT_VENUE = "kraken"
 
 
-def _limits(file: Path | None, config: Config, screen: Screen) -> Limits:
-    """From the file given, else the config, else the shipped paper limits, which are printed."""
+def _limits(file: Path | None, config: Config, screen: Screen, *, trade: bool) -> Limits:
+    """From the file given, else the config, else the shipped paper limits, which are printed where something trades."""
     if file is not None:
         return configuration.load_limits(file)
     if config.limits is not None:
-        return configuration.limits_of(config.limits, lambda _: "[limits]")
+        return configuration.limits_of(config.limits, config.origin)
     limits = configuration.paper_limits()
-    screen.tell(f"no limits given, so the shipped paper limits: {limits_text(limits)}", "info")
+    if trade:
+        screen.tell(f"no limits given, so the shipped paper limits: {limits_text(limits)}", "info")
     return limits
 
 
@@ -54,16 +55,30 @@ def limits_text(limits: Limits) -> str:
     )
 
 
-def _one_venue(text: str, config: Config) -> Venue:
-    names = [name.strip() for name in text.split(",") if name.strip()] or config.serve.venues
+def _one_venue(text: str | None, config: Config) -> Venue:
+    names = config.serve.venues if text is None else [name.strip() for name in text.split(",") if name.strip()]
+    place = "--venues" if text is not None else config.origin("serve.venues")
     if len(names) != 1:
-        problem = f"{len(names)} venues asked for ({', '.join(names)})"
-        raise ConfigError(problem, place="--venues", mend="name one venue: several at once are not carried yet")
-    return registry.load(names[0])
+        problem = f"{len(names)} venues asked for ({', '.join(names)})" if names else "names no venue"
+        raise ConfigError(problem, place=place, mend="name one venue: several at once are not carried yet")
+    return _venue(names[0], place)
 
 
-def _symbols(text: str, config: Config) -> list[str]:
-    return list(dict.fromkeys(s.strip() for s in text.split(",") if s.strip())) or config.serve.symbols
+def _venue(name: str, place: str) -> Venue:
+    """Loads it; a name that no plugin has is blamed on whoever said it."""
+    if name not in registry.names():
+        mend = f"choose from: {', '.join(registry.names())}"
+        raise ConfigError(f"no venue is called {name!r}", place=place, mend=mend)
+    return registry.load(name)
+
+
+def _symbols(text: str | None, config: Config) -> list[str]:
+    place = "--symbols" if text is not None else config.origin("serve.symbols")
+    given = config.serve.symbols if text is None else text.split(",")
+    symbols = list(dict.fromkeys(symbol.strip() for symbol in given if symbol.strip()))
+    if not symbols:
+        raise ConfigError("names no symbol", place=place, mend="name at least one, for instance BTC/USD")
+    return symbols
 
 
 def _guests(symbols: Sequence[str], algo: Path | None, config: Config) -> Guests:
@@ -76,44 +91,62 @@ def _guests(symbols: Sequence[str], algo: Path | None, config: Config) -> Guests
 
 
 def serve(
-    *, venues: str, symbols: str, algo: Path | None, limits: Path | None, config: list[Path], record: Path | None,
-    duration: float | None, depth: int, sim_seed: int | None, trade: bool,
+    *, venues: str | None, symbols: str | None, algo: Path | None, limits: Path | None, config: list[Path],
+    record: Path | None, duration: float | None, depth: int | None, sim_seed: int | None, trade: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """`gateway serve` and `gateway record`."""
     check_owners()
     screen = Screen(sys.stderr)
-    settings = configuration.load(config)
-    venue = _one_venue(venues, settings)
-    if sim_seed is not None and venue.name != "kraken":
-        raise ConfigError(f"there is no embedded {venue.name}", place="--sim", mend="use --venues kraken")
-    followed = _symbols(symbols, settings)
-    guests = _guests(followed, algo, settings) if trade else Guests()
-    own = settings.venue(venue.name)
-    spec = spec_of(
-        venue, followed, guests, _limits(limits, settings, screen), depth=depth or own.depth, fees=settings.fees(),
-        tag=f"vg{secrets.token_hex(3)}", instruments={},
-    )  # fmt: skip
-    record = record or (Path(settings.serve.record) if settings.serve.record else None)
-    live = asyncio.run(
-        serve_live(
-            spec, url=own.url or venue.public_url, sim_seed=sim_seed, screen=screen, record=record,
-            algo_paths=guests.paths, duration_s=duration,
-        )
-    )  # fmt: skip
+    with screen.in_background():
+        settings = configuration.load(config)
+        venue = _one_venue(venues, settings)
+        if sim_seed is not None and venue.name != "kraken":
+            raise ConfigError(f"there is no embedded {venue.name}", place="--sim", mend="use --venues kraken")
+        followed = _symbols(symbols, settings)
+        guests = _guests(followed, algo, settings) if trade else Guests()
+        own = settings.venue(venue.name)
+        where = f"venues.{venue.name}.depth"
+        spec = spec_of(
+            venue, followed, guests, _limits(limits, settings, screen, trade=trade),
+            depth=own.depth if depth is None else depth,
+            depth_from="--depth" if depth is not None else f"{settings.origin(where)}: {where}",
+            fees=settings.fees(), tag=f"vg{secrets.token_hex(3)}", instruments={},
+        )  # fmt: skip
+        record = record or (Path(settings.serve.record) if settings.serve.record else None)
+        live = asyncio.run(
+            serve_live(
+                spec, url=own.url or venue.public_url, sim_seed=sim_seed, screen=screen, record=record,
+                algo_paths=guests.paths, duration_s=duration,
+            )
+        )  # fmt: skip
     return _live_result(live, record)
 
 
 def _live_result(live: Live, record: Path | None) -> dict[str, Any]:
     result = live.session.summary()
-    result["outcome"] = live.outcome
+    engine = live.session.engine
+    refused = {
+        symbol: book.reason
+        for symbol, book in zip(engine.spec.symbols, engine.books, strict=True)
+        if book.reason.startswith("refused: ")
+    }
+    result["refused"] = list(refused)
+    if len(refused) == len(engine.books):
+        live.outcome = live.outcome or f"every symbol was {'; '.join(refused.values())}"
+    result["outcome"] = live.outcome or _faults(result)
     if record is not None:
         result["tape"] = str(record)
     return result
 
 
+def _faults(result: dict[str, Any]) -> str:
+    """An outcome for a session in which guests had to be taken out."""
+    return f"disabled for a fault: {', '.join(result['disabled'])}" if result["disabled"] else ""
+
+
 def replay(
-    file: Path, *, venue: str, instruments: list[str], algo: Path | None, limits: Path | None, depth: int,
-    guest_log: Path | None, actions: Path | None, fills: Path | None, books: Path | None,
+    file: Path, *, venue: str | None, instruments: list[str], algo: Path | None, limits: Path | None,
+    depth: int | None, guest_log: Path | None, actions: Path | None, fills: Path | None, books: Path | None,
 ) -> dict[str, Any]:  # fmt: skip
     """`gateway replay`."""
     screen = Screen(sys.stderr)
@@ -123,37 +156,64 @@ def replay(
                 "is the recording itself", place=str(out), mend="tapes are never overwritten: name another"
             )
     chosen = configuration.load_limits(limits) if limits is not None else None
-    with closing(TapeReader(file, venue=venue)) as tape:
+    with closing(TapeReader(file, venue=venue or DEFAULT_VENUE)) as tape:
         if tape.header is not None:
+            _refuse_what_a_tape_says(file, {"--venue": venue, "--instrument": instruments or None, "--depth": depth})
             guests = guests_of_tape(tape.header, algo, str(file))
-            spec = spec_of_tape(registry.load(tape.header.venue), tape.header, guests, chosen)
+            spec = spec_of_tape(_venue(tape.header.venue, f"{file}: header"), tape.header, guests, chosen)
         else:
-            spec = _foreign_spec(file, venue, instruments, algo, chosen, depth, screen)
+            spec = _foreign_spec(file, venue or DEFAULT_VENUE, instruments, algo, chosen, depth, screen)
         session = Session(spec)
+        notices, seen = Notices(screen.tell), BooksSeen()
+        session.watchers.append(seen)
         with sinks(session, actions=actions, fills=fills, books=books, guest_log=guest_log):
-            replay_tape(session, tape)
+            replay_tape(session, tape, notices.carry)
+    notices.close()
     if tape.cut_short:
         screen.tell(f"{file} is cut short {tape.cut_short}; what was readable was replayed")
+    for line in seen.missing(session):
+        why = "" if tape.header else ": is the symbol in --instrument the recording's, and are its decimals right?"
+        screen.tell(line + why)
+    result = session.summary()
+    result["outcome"] = _faults(result)
     is_same_session = algo is None and (chosen is None or tape.header is None or chosen == limits_from(tape.header))
-    if is_same_session and (difference := check_footer(session, tape)):
-        screen.tell(difference, "error")
-    return session.summary()
+    if is_same_session and tape.footer is not None:
+        result["recorded"] = tape.footer.hash
+        if difference := check_footer(session, tape):
+            result["outcome"] = difference
+            screen.tell(difference, "error")
+    return result
+
+
+def _refuse_what_a_tape_says(file: Path, given: dict[str, Any]) -> None:
+    for option, value in given.items():
+        if value is not None:
+            problem = f"{file} is a tape of ours, whose header says that already"
+            raise ConfigError(problem, place=option, mend=f"leave {option} out: it is for recordings made by others")
 
 
 def _foreign_spec(
-    file: Path, venue: str, instruments: list[str], algo: Path | None, limits: Limits | None, depth: int, screen: Screen
-) -> EngineSpec:
-    """What a recording made by others does not say, from the command line."""
-    given = [Instrument.parse(venue, text) for text in instruments]
+    file: Path, venue: str, instruments: list[str], algo: Path | None, limits: Limits | None, depth: int | None,
+    screen: Screen,
+) -> EngineSpec:  # fmt: skip
+    """What a recording made by others does not say, from the command line alone: no gateway.toml decides a replay."""
+    loaded = _venue(venue, "--venue")
+    given = [instrument_of(venue, text) for text in instruments]
     if not given:
         mend = "add --instrument SYMBOL:price_decimals:size_decimals, for instance BTC/USD:1:8"
         raise TapeError("has no metadata of its own", place=str(file), mend=mend)
     known = {instrument.symbol: instrument for instrument in given}
-    settings = configuration.load([])
-    return spec_of(
-        registry.load(venue), list(known), guests_for(list(known), algo), limits or _limits(None, settings, screen),
-        depth=depth or settings.venue(venue).depth, fees=settings.fees(), tag=REPLAY_TAG, instruments=known,
+    defaults = Config()
+    fees = defaults.fees()
+    guests = guests_for(list(known), algo)
+    limits = limits or _limits(None, defaults, screen, trade=True)
+    spec = spec_of(
+        loaded, list(known), guests, limits, depth=defaults.venue(venue).depth if depth is None else depth, fees=fees,
+        tag=REPLAY_TAG, instruments=known,
     )  # fmt: skip
+    maker, taker = trimmed_text(fees.maker_ppm, 4), trimmed_text(fees.taker_ppm, 4)
+    screen.tell(f"default fees: maker {maker} %, taker {taker} %", "info")
+    return spec
 
 
 def tape_show(file: Path, lines: int) -> dict[str, Any]:
@@ -192,7 +252,7 @@ def tape_verify(file: Path, algo: Path | None) -> dict[str, Any]:
             mend = "only tapes written by venuegate carry a hash"
             raise TapeError("is a foreign recording", place=str(file), mend=mend)
         guests = guests_of_tape(tape.header, algo, str(file))
-        session = Session(spec_of_tape(registry.load(tape.header.venue), tape.header, guests, None))
+        session = Session(spec_of_tape(_venue(tape.header.venue, f"{file}: header"), tape.header, guests, None))
         count = replay_tape(session, tape)
     recorded = tape.footer.hash if tape.footer is not None else ""
     replayed = session.digest.hexdigest()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
 from connectors.errors import ConfigError, NumberError
 from connectors.units import MONEY_DECIMALS, SIZE_DECIMALS, scaled
@@ -112,6 +112,12 @@ class Config(_Section):
     venues: dict[str, VenueSection] = {}
     algos: list[AlgoSection] = []
 
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    def origin(self, where: str) -> str:
+        """The file that said `where` (a dotted name), or `environment`."""
+        return _origin(self._origins, where)
+
     def venue(self, name: str) -> VenueSection:
         return self.venues.get(name, VenueSection())
 
@@ -137,9 +143,10 @@ def load(files: Sequence[Path], environment: Mapping[str, str] | None = None) ->
         _merge(merged, _read(path), str(path), origins, "")
     _merge(merged, _from_environment(os.environ if environment is None else environment), "environment", origins, "")
     config = _validate(Config, merged, lambda where: _origin(origins, where))
+    config._origins.update(origins)  # noqa: SLF001 - the model's own file
     if config.limits is not None:
-        limits_of(config.limits, lambda where: _origin(origins, where))
-    config.fees(lambda where: _origin(origins, where))
+        limits_of(config.limits, config.origin)
+    config.fees(config.origin)
     return config
 
 
@@ -148,7 +155,9 @@ def load_limits(path: Path) -> Limits:
     data = _read(path)
     if "limits" not in data:
         raise ConfigError("has no [limits] table", place=str(path), mend="put the limits under a line `[limits]`")
-    data = {"limits": data["limits"]} if len(data) == 1 else data
+    if others := sorted(data.keys() - {"limits"}):
+        problem = f"{', '.join(others)}: a limits file holds one [limits] table and nothing else"
+        raise ConfigError(problem, place=str(path), mend=f"move {others[0]} to a gateway.toml, or give it as --config")
     config = _validate(Config, data, lambda _: str(path))
     return limits_of(config.limits, lambda _: str(path))
 
@@ -163,7 +172,9 @@ def paper_limits() -> Limits:
 def limits_of(section: LimitsSection | None, origin: Origin) -> Limits:
     """The section as integers. Raises ConfigError for an amount beyond the scales."""
     if section is None:
-        raise ConfigError("has no [limits]", place=origin("limits"), mend="add a [limits] table; see docs/limits.md")
+        raise ConfigError(
+            "has no [limits]", place=origin("limits"), mend="add a [limits] table; see docs/configuration.md"
+        )
     values = {}
     for key, decimals in (("max_position", SIZE_DECIMALS), ("max_order_notional", MONEY_DECIMALS),
                           ("max_daily_loss", MONEY_DECIMALS), ("max_book_age_s", 9)):  # fmt: skip
@@ -203,14 +214,18 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     for name, value in sorted(environment.items()):
         if not name.startswith(ENV_PREFIX):
             continue
-        *sections, key = [part.lower() for part in name.removeprefix(ENV_PREFIX).split("__")]
+        *sections, key = parts = [part.lower() for part in name.removeprefix(ENV_PREFIX).split("__")]
+        if not all(parts):
+            mend = "write GATEWAY__SECTION__KEY, for instance GATEWAY__LIMITS__MAX_POSITION=2"
+            raise ConfigError(f"{name} names no setting", place="environment", mend=mend)
         at = found
         for section in sections:
             at = at.setdefault(section, {})
             if not isinstance(at, dict):
                 problem = f"{name} and a variable for all of {section!r} are both set"
                 raise ConfigError(problem, place="environment", mend="unset the shorter one")
-        at[key] = value.split(",") if (sections, key) in ((["serve"], "venues"), (["serve"], "symbols")) else value
+        is_list = (sections, key) in ((["serve"], "venues"), (["serve"], "symbols"))
+        at[key] = [item.strip() for item in value.split(",") if item.strip()] if is_list else value
     return found
 
 
@@ -239,7 +254,8 @@ def _validate(model: type[Config], data: dict[str, Any], origin: Any) -> Config:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
+        errors = error.errors()  # a misspelt key first: it is why another is missing
+        first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{where}: {_problem(first)}", place=origin(where), mend=_mend(model, first)) from None
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from connectors.errors import ConfigError, ModuleError, TapeError
+from connectors.errors import ConfigError, InstrumentError, ModuleError, TapeError
 from connectors.instrument import SYMBOL_NAME_MAX, Instrument
 from connectors.session import Venue
+from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS
 from risk.limits import Limits
 from runtime.engine import AlgoSpec, EngineSpec
 from runtime.guests import demo_wasm
@@ -90,14 +91,25 @@ def _find(path: str, sha256: str) -> bytes | None:
     return next((wasm for wasm in candidates if hashlib.sha256(wasm).hexdigest() == sha256), None)
 
 
+def instrument_of(venue: str, text: str) -> Instrument:
+    """One `--instrument`. Raises InstrumentError."""
+    try:
+        return Instrument.parse(venue, text)
+    except InstrumentError as error:
+        if error.place == "--instrument":
+            raise
+        mend = f"a price has 0 to {PRICE_DECIMALS} decimals, a size 0 to {SIZE_DECIMALS}; minimums are not negative"
+        raise InstrumentError(f"{text!r}: {error.problem}", place="--instrument", mend=mend) from None
+
+
 def spec_of(
     venue: Venue, symbols: Sequence[str], guests: Guests, limits: Limits, *,
-    depth: int, fees: Fees, tag: str, instruments: Mapping[str, Instrument],
+    depth: int, fees: Fees, tag: str, instruments: Mapping[str, Instrument], depth_from: str = "--depth",
 ) -> EngineSpec:  # fmt: skip
     """Raises ConfigError for a depth or an algo's symbol that the venue or the session does not have."""
     if depth not in venue.capabilities.depths:
         offered = ", ".join(map(str, venue.capabilities.depths))
-        raise ConfigError(f"{venue.name} has no book of depth {depth}", place="--depth", mend=f"choose from {offered}")
+        raise ConfigError(f"{venue.name} has no book of depth {depth}", place=depth_from, mend=f"choose from {offered}")
     for algo in guests.specs:
         for symbol in algo.symbols:
             if symbol not in symbols:
@@ -117,5 +129,5 @@ def spec_of_tape(venue: Venue, header: Header, guests: Guests, limits: Limits | 
         raise TapeError(f"header: {error}", place="tape", mend="this tape's head is damaged") from None
     return spec_of(
         venue, header.symbols, guests, limits or recorded, depth=header.depth, fees=fees, tag=header.tag,
-        instruments=instruments,
+        instruments=instruments, depth_from="the tape's header",
     )  # fmt: skip

@@ -126,10 +126,6 @@ class Live:
     async def run(self, duration_s: float | None) -> None:
         """Until the end; then every guest has had its on_shutdown and no order is open."""
         self._signals()
-        with self._screen.in_background():
-            await self._run(duration_s)
-
-    async def _run(self, duration_s: float | None) -> None:
         gc.collect()
         gc.freeze()  # what is here now lives as long as the process: no collection needs to look at it again
         link = asyncio.create_task(self._link.run())

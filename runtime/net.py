@@ -63,8 +63,6 @@ class VenueLink:
         loop = asyncio.get_running_loop()
         self._tell(f"dialling {self.url}", "info")
         while True:
-            delay_s = min(BACKOFF_FIRST_S * 2 ** min(attempt, 10), BACKOFF_MAX_S)
-            delay_s *= random.uniform(0.5, 1.0)  # noqa: S311 - jitter, so that many do not dial at once
             try:
                 connection = await self._dial()
             except (
@@ -75,6 +73,7 @@ class VenueLink:
                 websockets.InvalidHandshake,
                 websockets.InvalidURI,
             ) as error:
+                delay_s = _back_off_s(attempt)
                 if attempt in (0, 1, 2) or attempt % 10 == 0:
                     hint = "" if was_up or attempt else " No network here? `--sim` needs none."
                     self._tell(
@@ -87,7 +86,7 @@ class VenueLink:
                     await self._carry(connection)  # what is raised in here is ours, not the network's: it goes up
                 if loop.time() - opened >= STEADY_S:
                     attempt = 0
-                    delay_s = min(delay_s, BACKOFF_FIRST_S)
+                delay_s = _back_off_s(attempt)
                 self._tell(f"lost {self.url} ({self._why_closed}); dialling again in {delay_s:.1f} s", "warning")
             attempt += 1
             await asyncio.sleep(delay_s)
@@ -130,6 +129,11 @@ class VenueLink:
                 await connection.send((await self._sends.get()).decode())
         except websockets.ConnectionClosed:
             return  # the receiving side reports it
+
+
+def _back_off_s(attempt: int) -> float:
+    """Doubling; with jitter, so that many do not dial at once."""
+    return min(BACKOFF_FIRST_S * 2.0 ** min(attempt, 10), BACKOFF_MAX_S) * random.uniform(0.5, 1.0)  # noqa: S311
 
 
 def _why(error: Exception) -> str:

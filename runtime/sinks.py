@@ -1,9 +1,9 @@
 """Files that a session writes beside its tape: actions with verdicts, fills, books, guest lines. One JSON a line."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 
@@ -23,21 +23,54 @@ def sinks(
     session: Session, *, actions: Path | None, fills: Path | None, books: Path | None, guest_log: Path | None
 ) -> Iterator[None]:
     """Opens the files asked for and writes to them until the end of the block. Raises ConfigError."""
+    _check_apart([path for path in (actions, fills, books, guest_log) if path is not None])
     with ExitStack() as stack:
         for path, write in ((actions, _actions), (fills, _fills), (books, _books), (guest_log, _guest_log)):
             if path is not None:
-                file = stack.enter_context(_open(path))
+                file = stack.enter_context(closing(_Sink(path)))
                 session.watchers.append(lambda s, given, now, f=file, w=write: w(f, s, given, now))  # type: ignore[misc]
         yield
 
 
-def _open(path: Path) -> IO[bytes]:
-    try:
-        return path.open("wb")
-    except OSError as error:
-        raise ConfigError(
-            f"cannot be written: {error.strerror}", place=str(path), mend="name a file in a folder that exists"
-        ) from None
+class _Sink:
+    """A file whose disk may fill up. Every method raises ConfigError naming it; BrokenPipeError passes (`| head`)."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._file = path.open("wb")
+        except OSError as error:
+            raise self._error(error, "name a file in a folder that exists") from None
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._file.write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise self._error(error, "make room or name another file") from None
+
+    def close(self) -> None:
+        try:
+            self._file.close()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise self._error(error, "make room or name another file") from None
+
+    def _error(self, error: OSError, mend: str) -> ConfigError:
+        return ConfigError(f"cannot be written: {error.strerror}", place=str(self._path), mend=mend)
+
+
+def _check_apart(paths: list[Path]) -> None:
+    """Two writers in one file would write over each other."""
+    for n, path in enumerate(paths):
+        for other in paths[:n]:
+            is_same = path.resolve() == other.resolve() or (
+                path.exists() and other.exists() and path.samefile(other)
+            )  # fmt: skip
+            if is_same and not path.is_char_device():
+                raise ConfigError("is asked for twice", place=str(path), mend="give each its own file")
 
 
 def action_row(session: Session, record: ActionRecord, now_ns: int) -> dict[str, Any]:
@@ -67,14 +100,14 @@ def action_row(session: Session, record: ActionRecord, now_ns: int) -> dict[str,
     }  # fmt: skip
 
 
-def _actions(file: IO[bytes], session: Session, given: Input, now_ns: int) -> None:
+def _actions(file: _Sink, session: Session, given: Input, now_ns: int) -> None:
     del given
     for record in session.engine.trace:
         if isinstance(record, ActionRecord):
             file.write(_encode(action_row(session, record, now_ns)) + b"\n")
 
 
-def _fills(file: IO[bytes], session: Session, given: Input, now_ns: int) -> None:
+def _fills(file: _Sink, session: Session, given: Input, now_ns: int) -> None:
     del given
     engine = session.engine
     for record in engine.trace:
@@ -95,7 +128,7 @@ def _fills(file: IO[bytes], session: Session, given: Input, now_ns: int) -> None
             file.write(_encode(row) + b"\n")
 
 
-def _books(file: IO[bytes], session: Session, given: Input, now_ns: int) -> None:
+def _books(file: _Sink, session: Session, given: Input, now_ns: int) -> None:
     del given, now_ns
     engine = session.engine
     for index in engine.touched:
@@ -106,7 +139,7 @@ def _books(file: IO[bytes], session: Session, given: Input, now_ns: int) -> None
         file.write(_encode(row) + b"\n")
 
 
-def _guest_log(file: IO[bytes], session: Session, given: Input, now_ns: int) -> None:
+def _guest_log(file: _Sink, session: Session, given: Input, now_ns: int) -> None:
     del given
     for record in session.engine.trace:
         if isinstance(record, GuestLine):

@@ -242,6 +242,9 @@ class TapeReader:
         return TapeError(f"line {number} {problem}", place=str(self.path), mend=mend)
 
     def _read_header(self, first: bytes | None) -> Header | None:
+        if self.cut_short and not (first or b"").rstrip().endswith(b"}"):
+            problem = f"is damaged or cut short {self.cut_short}, before its first line ends"
+            raise TapeError(problem, place=str(self.path), mend="nothing of it can be read: give another copy")
         if first is None:
             raise TapeError("is empty", place=str(self.path), mend="give a tape with lines in it")
         if b'"venuegate_tape"' not in first[:200]:

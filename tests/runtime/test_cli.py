@@ -114,14 +114,40 @@ MISTAKES = [
     ("serve --venues kraken --sim --record day.jsonl", "day.jsonl: exists already"),
     ("serve --venues kraken --sim --record no/such/folder", "no/such/folder: cannot be written"),
     ("record day.jsonl --sim", "day.jsonl: exists already"),
+    ("replay own.tape --depth 10", "--depth: own.tape is a tape of ours"),
+    ("replay own.tape --venue kraken", "--venue: own.tape is a tape of ours"),
+    ("replay own.tape --instrument BTC/USD:1:8", "--instrument: own.tape is a tape of ours"),
+    ("replay cut.tape", "cut.tape: is damaged or cut short in a compressed block, before its first line ends"),
+    ("replay day.jsonl --instrument BTC/USD:1:8 --venue krakn", "--venue: no venue is called 'krakn'"),
+    ("replay day.jsonl --instrument BTC/USD:1:20", "a price has 0 to 9 decimals, a size 0 to 8"),
+    ("replay day.jsonl --instrument BTC/USD:1:8 --depth 0", "--depth: kraken has no book of depth 0"),
+    ("replay day.jsonl --instrument BTC/USD:1:8 --limits two.toml", "two.toml: serve: a limits file holds one"),
+    ("replay day.jsonl --instrument BTC/USD:1:8 --books /dev/full", "/dev/full: cannot be written: No space left"),
+    ("replay day.jsonl --instrument BTC/USD:1:8 --actions /dev/full", "/dev/full: cannot be written: No space left"),
+    ("replay day.jsonl --instrument BTC/USD:1:8 --guest-log /dev/full", "/dev/full: cannot be written: No space"),
+    ("replay day.jsonl --instrument BTC/USD:1:8 --actions a --fills ./a", "a: is asked for twice"),
+    ("serve --venues kraken --sim --symbols ,", "--symbols: names no symbol"),
+    ("serve --venues , --sim", "--venues: names no venue"),
+    ("serve --venues kraken --sim --depth 0", "--depth: kraken has no book of depth 0"),
+    ("serve --venues kraken --sim --depth -1", "--depth: kraken has no book of depth -1"),
+    (
+        "serve --venues kraken --sim --config deep.toml",
+        "deep.toml: venues.kraken.depth: kraken has no book of depth 11",
+    ),
+    ("serve --sim --config venue.toml", "venue.toml: no venue is called 'krakn'"),
 ]
 
 
 @pytest.mark.parametrize(("line", "said"), MISTAKES, ids=[line for line, _ in MISTAKES])
-def test_a_mistake_gets_one_clear_message(line: str, said: str, day: Path, here: Path) -> None:
+def test_a_mistake_gets_one_clear_message(line: str, said: str, day: Path, tape: Path, here: Path) -> None:
     """Exit 4, nothing on stdout, on stderr the problem with its place and its mend, and no traceback."""
     (here / "day.jsonl").write_bytes(day.read_bytes())
     (here / "empty.jsonl").touch()
+    (here / "own.tape").write_bytes(tape.read_bytes())
+    (here / "cut.tape").write_bytes(tape.read_bytes()[:20])
+    (here / "two.toml").write_text("[limits]\nmax_position = 1\n[serve]\n")
+    (here / "deep.toml").write_text("[venues.kraken]\ndepth = 11\n")
+    (here / "venue.toml").write_text("[serve]\nvenues = ['krakn']\n")
     (here / "text.jsonl").write_text("hello\n")
     (here / "bad.toml").write_text("[limits]\nmax_position = 1\n")
     algo = f"[[algos]]\nname = 'a'\nwasm = '{ROOT / 'fixtures/algos/demo.wasm'}'\nsymbols = ['{{}}']\n"
@@ -213,8 +239,12 @@ def test_limits_that_nobody_gave_are_printed(day: Path) -> None:
 
 def test_a_faulty_guest_is_named_and_the_rest_goes_on(day: Path) -> None:
     Path("bad.wasm").write_bytes(guest("(if (i32.eq (global.get $calls) (i32.const 5)) (then unreachable))"))
-    result = told("replay", day, "--instrument", INSTRUMENT, "--algo", "bad.wasm")
-    assert result["disabled"] == ["bad"]
+    ended = gateway("replay", day, "--instrument", INSTRUMENT, "--algo", "bad.wasm", "--json")
+    assert ended.exit_code == 1
+    assert "algo bad disabled" in ended.stderr
+    assert "unreachable" in ended.stderr  # why, in the guest's own terms
+    result = json.loads(ended.stdout)
+    assert (result["disabled"], result["outcome"]) == (["bad"], "disabled for a fault: bad")
     assert result["callbacks"]["on_book"] == 5
     assert result["book_frames"] > 100
 

@@ -121,7 +121,7 @@ def test_a_bad_value_names_file_key_value_and_mend(key: str, value: str, said: s
 @pytest.mark.parametrize(
     ("text", "where", "mend"),
     [
-        (LIMITS.replace("max_position", "max_positon"), "limits.max_pos", ""),
+        (LIMITS.replace("max_position", "max_positon"), "limits.max_positon: is not", "did you mean max_position?"),
         (LIMITS + "max_positon = 1", "limits.max_positon: is not a setting", "did you mean max_position?"),
         (LIMITS.replace("max_daily_loss = 3", ""), "limits.max_daily_loss: is missing", "set max_daily_loss: realised"),
         ("[limitz]\n", "limitz: is not a setting", "did you mean limits?"),
@@ -192,6 +192,30 @@ def test_files_that_cannot_be_read() -> None:
                 read(Path(name))
             assert caught.value.place == name
             assert caught.value.mend
+
+
+def test_an_incomplete_variable_is_named_with_the_way_to_write_it() -> None:
+    for name in ("GATEWAY__", "GATEWAY__LIMITS__", "GATEWAY____DEPTH"):
+        with pytest.raises(ConfigError, match=f"{name} names no setting") as caught:
+            load([], {name: "2"})
+        assert "GATEWAY__SECTION__KEY" in caught.value.mend
+
+
+def test_a_config_knows_where_each_setting_stands() -> None:
+    config_ = load([file("my.toml", "[venues.kraken]\ndepth = 25")], {"GATEWAY__SERVE__SYMBOLS": "A/B, C/D,"})
+    assert config_.serve.symbols == ["A/B", "C/D"]
+    assert config_.origin("venues.kraken.depth") == "my.toml"
+    assert config_.origin("serve.symbols") == "environment"
+
+
+def test_a_limits_file_holds_limits_alone() -> None:
+    """Else its other sections would seem to count, and do not."""
+    with pytest.raises(ConfigError, match=r"l\.toml: paper, serve: a limits file holds one \[limits\] table") as caught:
+        load_limits(file("l.toml", LIMITS + "[serve]\n[paper]\n"))
+    assert "--config" in caught.value.mend
+    with pytest.raises(ConfigError) as caught:
+        config.limits_of(None, str)
+    assert "docs/configuration.md" in caught.value.mend
 
 
 def test_a_limits_file_without_limits() -> None:

@@ -274,6 +274,26 @@ def test_files_that_are_not_there_or_empty(tmp_path: Path) -> None:
         assert caught.value.mend
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        gzip.compress(FOREIGN)[:15],
+        gzip.compress(FOREIGN)[:12] + b"\xff" * 40,
+        zstandard.ZstdCompressor(write_checksum=True).compress(FOREIGN)[:20],
+        zstandard.ZstdCompressor().compress(FOREIGN)[:6] + b"\xff" * 40,
+        b"\x28\xb5\x2f",
+        FOREIGN[:17],
+    ],
+    ids=["gzip cut", "gzip damaged", "zstd cut", "zstd damaged", "zstd magic cut", "plain cut"],
+)
+def test_a_head_that_cannot_be_read_is_not_called_empty(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.tape"
+    path.write_bytes(data)
+    with pytest.raises(TapeError, match=r"is damaged or cut short in .*, before its first line ends") as caught:
+        TapeReader(path)
+    assert caught.value.place == str(path)
+
+
 def test_inputs_missing_or_moved_are_noticed(tmp_path: Path) -> None:
     """Heartbeats and timers may leave no trace in the hash; their numbers do."""
     path = write(tmp_path / "a.tape", timed(INPUTS))

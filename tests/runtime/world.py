@@ -1,7 +1,11 @@
 """A small recording made by others, and `gateway` as a person calls it, for the tests of this folder."""
 
 import json
+import os
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +54,18 @@ def told(*words: object) -> dict[str, Any]:
 
 def rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@contextmanager
+def start(folder: Path, *words: str, stderr: int = subprocess.PIPE) -> Iterator["subprocess.Popen[str]"]:
+    """`serve --sim` as a process of its own, which a failed test does not leave behind."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [*GATEWAY, "serve", "--venues", "kraken", "--sim", "--json", *words],
+        stdout=subprocess.PIPE, stderr=stderr, text=True, cwd=folder, env=env,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
