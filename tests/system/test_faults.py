@@ -102,6 +102,8 @@ def test_a_silent_link_is_noticed_within_five_seconds_and_replaced(faults: SimFa
     ((at_ns, reason),) = world.reconnects
     assert at_ns - START_NS <= 15 * SECOND
     assert reason.startswith("no frame for")
+    assert world.engine.books[0].reason == "link silent", "and not merely that the link is down, which follows from it"
+    assert world.engine.lost == {"link silent": 1}
     assert world.engine.link.last_ns == -1, "the gate refuses whatever is asked now"
     served = world.served[0]
     world.run(10)

@@ -72,9 +72,14 @@ class KrakenMarket:
     def close(self, now_ns: int) -> list[Output]:
         del now_ns
         self._is_open = False
-        for sub in self._subs.values():
-            sub.move(State.IDLE)
-        return [BookLost(sub.index, "link down") for sub in self._subs.values()]
+        return self._lose_all("link down")
+
+    def _lose_all(self, reason: str) -> list[Output]:
+        """Whatever still stands on this link does not any more; what fell before keeps its own reason."""
+        lost = [sub for sub in self._subs.values() if sub.state is not State.IDLE]
+        for sub in lost:
+            sub.move(State.IDLE)  # should the peer wake up before the socket is closed, its updates come too late
+        return [BookLost(sub.index, reason) for sub in lost]
 
     def tick(self, now_ns: int) -> list[Output]:
         if not self._is_open:
@@ -84,11 +89,8 @@ class KrakenMarket:
         silent_ns = now_ns - (self._last_proof_ns if subscribed else self._last_frame_ns)
         if silent_ns > SILENCE_MAX_NS:
             self._is_open = False
-            reason = f"no frame for {silent_ns / SECOND:.1f} s"
-            for sub in self._subs.values():
-                sub.move(State.IDLE)  # should the peer wake up before the socket is closed, its updates come too late
-                out.append(BookLost(sub.index, reason))
-            out.append(Reconnect(LINK, reason))
+            out += self._lose_all("link silent")
+            out.append(Reconnect(LINK, f"no frame for {silent_ns / SECOND:.1f} s"))
             return out
         if now_ns - max(self._last_frame_ns, self._last_ping_ns) >= PING_AFTER_NS:
             self._last_ping_ns = now_ns
