@@ -198,7 +198,9 @@ def main() -> None:
     print("one turn on a Kraken book frame, hash included; best of", rounds)
     for name, seconds in best.items():
         ratio = seconds / best["floor"]
-        goal = f"   goal ≤ {goals[name]:g} ×" if name in goals else ""
+        goal = ""
+        if name in goals:
+            goal = f"   goal ≤ {goals[name]:g} ×: {'reached' if ratio <= goals[name] else 'missed'}"
         print(f"  {name:<44} {seconds * 1e6:6.2f} µs  {ratio:5.2f} × floor{goal}")
 
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 from functools import cache
-from pathlib import Path
-from struct import Struct
 from typing import Any
 
 import pytest
@@ -18,14 +14,11 @@ from oms.manager import Oms, Order
 from oms.position import Position
 from risk.limits import Limits
 from runtime.algostate import AlgoState
+from tests.support.algo_reference import Layout
+from tests.support.data import abi_table
 
-FACTS = Path(os.environ.get("VENUEGATE_FACTS", Path(__file__).parents[3] / "shared" / "facts")) / "abi.json"
-pytestmark = [
-    pytest.mark.real_data,
-    pytest.mark.skipif(not FACTS.exists(), reason=f"the published layout is not here: {FACTS}"),
-]
+pytestmark = [pytest.mark.real_data, pytest.mark.usefixtures("real_data")]
 
-CODES = {"u8": "B", "i8": "b", "u16": "H", "u32": "I", "u64": "Q", "i64": "q"}
 PENDING, ACKED, PARTIAL, DEAD = range(4)
 P, Q = 10**9, 10**8
 LIMITS = Limits(
@@ -34,21 +27,8 @@ LIMITS = Limits(
 
 
 @cache
-def _structs() -> dict[str, Any]:
-    structs: dict[str, Any] = json.loads(FACTS.read_text())["structs"]["0.4.0"]
-    return structs
-
-
-def _read(kind: str, data: bytes, at: int = 0) -> Any:
-    """A value of a published type at an offset; arrays as lists, records as dicts."""
-    if kind in CODES:
-        return Struct("<" + CODES[kind]).unpack_from(data, at)[0]
-    if kind.startswith("["):
-        inner, count = kind.strip("[]").split("; ")
-        size = Struct("<" + CODES[inner]).size if inner in CODES else _structs()[inner]["size"]
-        return [_read(inner, data, at + n * size) for n in range(int(count))]
-    fields = _structs()[kind]["fields"]
-    return {name: _read(field["type"], data, at + field["offset"]) for name, field in fields.items()}
+def _layout() -> Layout:
+    return Layout(abi_table()["structs"]["0.4.0"])
 
 
 class Guest:
@@ -61,8 +41,8 @@ class Guest:
         self.executions = 0
 
     def seen(self) -> Any:
-        assert len(self.state.buffer) == _structs()["AlgoState"]["size"] == 1576
-        return _read("AlgoState", bytes(self.state.buffer))
+        assert len(self.state.buffer) == 1576
+        return _layout().decode("AlgoState", bytes(self.state.buffer))
 
     def new(self, order_id: int, side: int = 1, qty: int = 10 * Q) -> str:
         name = f"c{len(self.orders)}"

@@ -1,6 +1,5 @@
 """runtime/abi.py against the published table of the crate's offsets, record by record."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +7,15 @@ import pytest
 
 from connectors.book import BOOK_BYTES
 from runtime import abi
+from tests.support.data import abi_table
 
 pytestmark = pytest.mark.real_data
 
 
 @pytest.fixture(scope="module")
 def table(real_data: Path) -> dict[str, Any]:
-    read: dict[str, Any] = json.loads((real_data.parent / "facts" / "abi.json").read_text())
-    return read
+    del real_data
+    return abi_table()
 
 
 @pytest.fixture(scope="module")

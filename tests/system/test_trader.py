@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.algo_reference import ACKED, DEAD, PARTIAL, Entry, Layout, Shown, seen
-from tests.support.data import ROOT
+from tests.support.data import ROOT, abi_table
 from tests.support.gateway import gateway, json_lines
 from tests.support.reference import books, recording
 
@@ -62,9 +62,9 @@ def run(request: pytest.FixtureRequest, kraken_captures: Path, tmp_path_factory:
 
 
 @pytest.fixture(scope="module")
-def layouts(real_data: Path) -> dict[str, Any]:
-    table: dict[str, Any] = json.loads((real_data.parent / "facts" / "abi.json").read_text())["structs"]
-    return table
+def layouts() -> dict[str, Any]:
+    structs: dict[str, Any] = abi_table()["structs"]
+    return structs
 
 
 def test_each_of_the_six_controls_denies(run: Run) -> None:
