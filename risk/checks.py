@@ -211,7 +211,8 @@ def check_collar(case: Case) -> Denied | None:
         if case.qty_1e8 > shown:
             return Denied(DenyReason.PRICE_COLLAR, bounded(shown), case.qty_1e8, "quantity the book shows (1e-8)")
     mid_sum = case.bid_1e9 + case.ask_1e9
-    off = abs(2 * case.reach_1e9 - mid_sum) * 10_000
+    off = 2 * case.reach_1e9 - mid_sum
+    off = (off if off >= 0 else -off) * 10_000
     if off > case.limits.price_collar_bps * mid_sum:
         return Denied(
             DenyReason.PRICE_COLLAR,

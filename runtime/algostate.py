@@ -23,19 +23,12 @@ _UNREALIZED: Final = abi.UNREALIZED_AT // 8
 _SESSION: Final = abi.SESSION_AT // 8
 
 
-_PENDING_NEW: Final = OrderState.PENDING_NEW
-_PENDING: Final = GuestStatus.PENDING
-
-
 def guest_status(order: Order) -> GuestStatus:
     """What a guest sees of our state: an order in doubt is PENDING, one being cancelled is still what it was."""
-    state = order.state
-    if state is _PENDING_NEW:  # the common case: it was just sent
-        return _PENDING
-    if state is OrderState.UNKNOWN:
-        return _PENDING
-    if state in TERMINAL:
+    if order.state in TERMINAL:
         return GuestStatus.DEAD
+    if order.state in (OrderState.PENDING_NEW, OrderState.UNKNOWN):
+        return GuestStatus.PENDING
     return GuestStatus.PARTIAL if order.filled_1e8 else GuestStatus.ACKED
 
 
@@ -92,10 +85,11 @@ class AlgoState:
 
     # --- orders ----------------------------------------------------------------------------------------------------
 
-    def add(self, order: Order) -> None:
-        """A new entry at the end. The gate keeps open and not yet shown finished orders at 32 together.
+    def add(self, order: Order, status: GuestStatus = GuestStatus.PENDING) -> None:
+        """A new entry at the end, by default of an order that was just sent.
 
-        Should 32 stand there all the same, the order is not shown: behind the table lies other money.
+        The gate keeps open and not yet shown finished orders at 32 together. Should 32 stand there all the same, the
+        order is not shown: behind the table lies other money.
         """
         if len(self._table) >= abi.ORDERS_MAX:
             return
@@ -106,7 +100,7 @@ class AlgoState:
         side = new.side
         _pack_order(
             self.buffer, _ORDERS_AT + slot * _ORDER_BYTES,
-            new.order_id, order.px_1e9, side * order.qty_1e8, order.filled_1e8, side, guest_status(order),
+            new.order_id, order.px_1e9, side * order.qty_1e8, order.filled_1e8, side, status,
         )  # fmt: skip
 
     def update(self, order: Order) -> bool:
@@ -141,7 +135,7 @@ class AlgoState:
         self.buffer[abi.ORDERS_AT : abi.ORDER_CT_AT] = bytes(abi.ORDER_CT_AT - abi.ORDERS_AT)
         self.buffer[abi.ORDER_CT_AT] = 0
         for order in kept:
-            self.add(order)
+            self.add(order, guest_status(order))
         return swept
 
 

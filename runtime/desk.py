@@ -144,18 +144,19 @@ class Desk:
                 self._trace.append(output.data)
             elif isinstance(output, ExecReport):
                 self._report(output, now_ns)
-        self._settle(now_ns)
+        if self._is_latching:
+            self._settle(now_ns)
 
     def reports(self, reports: list[ExecReport], now_ns: int) -> None:
         """Folds a venue's reports in order; only then does a passed loss limit cancel what is still open."""
         for report in reports:
             self._report(report, now_ns)
-        self._settle(now_ns)
+        if self._is_latching:
+            self._settle(now_ns)
 
     def _settle(self, now_ns: int) -> None:
-        if self._is_latching:
-            self._is_latching = False
-            self.loss_latched(now_ns)
+        self._is_latching = False
+        self.loss_latched(now_ns)
 
     def _report(self, report: ExecReport, now_ns: int) -> None:
         """Folds one report everywhere, then tells the guest."""
