@@ -5,7 +5,7 @@ from typing import Self
 import msgspec
 
 from connectors.errors import InstrumentError, NumberError
-from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS, scaled
+from connectors.units import I64_MAX, PRICE_DECIMALS, SIZE_DECIMALS, scaled
 
 SYMBOL_NAME_MAX = 16  # bytes of AlgoState.symbol_name, null-padded
 
@@ -37,6 +37,8 @@ class Instrument(msgspec.Struct, frozen=True):
             raise self._unfit("tick and lot must be positive")
         if self.min_qty_1e8 < 0 or self.min_notional_1e9 < 0:
             raise self._unfit("minimums must not be negative")
+        if max(self.tick_size_1e9, self.lot_size_1e8, self.min_qty_1e8, self.min_notional_1e9) > I64_MAX:
+            raise self._unfit("tick, lot and minimums must fit the guest's 63 bits")
 
     def _unfit(self, problem: str) -> InstrumentError:
         return InstrumentError(problem, place=f"{self.venue}:{self.symbol}", mend="leave this symbol out")

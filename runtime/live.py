@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import traceback
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Final
@@ -35,6 +36,7 @@ class Live:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
         self._done = asyncio.Event()
+        self._broken: Exception | None = None
 
     def record(self, path: Path, algo_paths: dict[str, str]) -> None:
         """Writes a tape from now on. Raises ConfigError when the file exists or cannot be made."""
@@ -53,11 +55,27 @@ class Live:
 
     def feed(self, given: Input) -> None:
         """One input at this moment: turn, outputs, hash, tape."""
-        if self.session.is_stopped:
-            return
+        if not self.session.is_stopped and self._broken is None:
+            self._turn(given)
+
+    def _turn(self, given: Input) -> None:
         now_ns = self._clock.now_ns()
-        self.session.step(given, now_ns, self._carry)
+        try:
+            self.session.step(given, now_ns, self._carry)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing more may leave
+            self._break(error)
         self._record(given, now_ns)
+
+    def _break(self, error: Exception) -> None:
+        """A fault of ours inside a turn. Half a turn's state decides nothing more: halted, stopped, said, on the tape.
+
+        Timers and signals come from the loop, which would log an exception of theirs and go on without them.
+        """
+        self.session.engine.gate.halt()
+        self._broken = self._broken or error
+        self.outcome = f"fault in the engine, halted: {type(error).__name__}: {error}"
+        self._screen.tell("".join(traceback.format_exception(error)) + self.outcome, "error")
+        self.stop()
 
     def _carry(self, outputs: list[Output]) -> None:
         for output in outputs:
@@ -137,15 +155,18 @@ class Live:
                 if running.done():
                     running.result()  # a fault of ours: raised here, not swallowed
         finally:
-            self.feed(Command("stop", "shutdown"))
+            if not self.session.is_stopped:
+                self._turn(Command("stop", "shutdown"))
             for task in (link, screen, waiter):
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
             if self._timer is not None:
                 self._timer.cancel()
-            if self._tape is not None:
+            if self._tape is not None and self._broken is None:
                 self._finish(self._tape)
+            elif self._tape is not None:
+                self._tape.cut()
             gc.unfreeze()
 
 

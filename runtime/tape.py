@@ -134,6 +134,12 @@ class TapeWriter:
         self._write()
         self._file.close()
 
+    def cut(self) -> None:
+        """Ends without a footer but with every line: the session broke, and what broke it is to be replayed."""
+        with suppress(OSError):
+            self._write()
+        self.abandon()
+
     def abandon(self) -> None:
         """Closes the file as it is: after a failed write there is no honest footer. Never raises."""
         with suppress(OSError):  # what the failed write left in the buffer is tried once more, in vain

@@ -102,3 +102,14 @@ def test_names() -> None:
     assert (instrument.key, instrument.base, instrument.quote) == ("kraken:BTC/USD", "BTC", "USD")
     assert instrument.guest_name == "BTC-USD"
     assert Instrument.parse("okx", "INDEX:1:1").quote == "INDEX"
+
+
+@pytest.mark.parametrize("field", ["tick_size_1e9", "lot_size_1e8", "min_qty_1e8", "min_notional_1e9"])
+def test_an_amount_beyond_the_guests_record_is_refused(field: str) -> None:
+    """It would otherwise fail where SymbolMeta is packed: in the middle of a turn."""
+    amounts = {"tick_size_1e9": 10**8, "lot_size_1e8": 1, "min_qty_1e8": 0, "min_notional_1e9": 0, field: 2**63}
+    with pytest.raises(InstrumentError, match="63 bits"):
+        Instrument(
+            "kraken", "BTC/USD", 1, 8, amounts["tick_size_1e9"], amounts["lot_size_1e8"], amounts["min_qty_1e8"],
+            amounts["min_notional_1e9"],
+        )  # fmt: skip

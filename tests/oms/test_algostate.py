@@ -111,13 +111,13 @@ def test_symbol_meta_and_name(symbol: str, name: str) -> None:
     guest.state.instrument(Instrument("kraken", "LONGER/NAMED", 0, 0, 1, 1))
     guest.state.instrument(
         Instrument(
-            venue="kraken", symbol=symbol, price_precision=1, size_precision=5, tick_size_1e9=2**63, lot_size_1e8=3,
+            venue="kraken", symbol=symbol, price_precision=1, size_precision=5, tick_size_1e9=2**63 - 1, lot_size_1e8=3,
             min_qty_1e8=5, min_notional_1e9=7,
         )
     )  # fmt: skip
     seen = guest.seen()
     assert seen["symbol"] == {
-        "tick_size_1e9": 2**63, "lot_size_1e8": 3, "min_qty_1e8": 5, "min_notional_1e9": 7, "price_precision": 1,
+        "tick_size_1e9": 2**63 - 1, "lot_size_1e8": 3, "min_qty_1e8": 5, "min_notional_1e9": 7, "price_precision": 1,
         "qty_precision": 5,
     }  # fmt: skip
     assert bytes(seen["symbol_name"]) == name.encode().ljust(16, b"\0")

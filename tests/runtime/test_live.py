@@ -16,11 +16,14 @@ from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_websocket
 
 from connectors.registry import load
+from connectors.session import Output
+from connectors.venues.kraken.session import KrakenMarket
+from risk.checks import TradingState
 from runtime import net
 from runtime.config import paper_limits
 from runtime.deploy import Guests, spec_of
 from runtime.engine import EngineSpec
-from runtime.inputs import Frame, Input, LinkDown, LinkUp
+from runtime.inputs import Command, Frame, Input, LinkDown, LinkUp, Timer
 from runtime.live import Live, serve
 from runtime.net import VenueLink
 from runtime.screen import Screen
@@ -246,16 +249,19 @@ async def test_a_full_outgoing_queue_drops_the_connection() -> None:
 
 async def test_a_fault_of_ours_is_not_taken_for_the_network() -> None:
     """An OSError from a turn used to be reported as `cannot reach`, and the session went on without it."""
+    out = io.StringIO()
     async with KrakenSimServer(seed=4) as server:
-        live = Live(spec(), url=server.ws_url, screen=Screen(io.StringIO()))
+        live = Live(spec(), url=server.ws_url, screen=Screen(out))
 
         def broken(_session: Session, given: Input, _now: int) -> None:
             if isinstance(given, Frame):
                 raise OSError("ours")
 
         live.session.watchers.append(broken)
-        with pytest.raises(OSError, match="ours"):
-            await live.run(LIMIT_S)
+        await live.run(LIMIT_S)
+    assert live.outcome == "fault in the engine, halted: OSError: ours"
+    assert "cannot reach" not in out.getvalue()
+    assert live.session.engine.state is TradingState.HALTED
 
 
 @pytest.mark.parametrize("fails_at", ["append", "close"])
@@ -342,3 +348,28 @@ def test_peak_memory_of_serve(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     with capsys.disabled():
         print(f"\npeak memory of `serve --sim`: {peak_mb:.0f} MB")
     assert peak_mb <= 150
+
+
+async def test_a_fault_of_ours_halts_and_ends_the_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timer's exception would only be logged by the loop, and liveness be dead while trading went on."""
+    ticks = iter(range(3))
+    tick = KrakenMarket.tick
+
+    def breaks(self: KrakenMarket, now_ns: int) -> list[Output]:
+        if next(ticks, None) is None:
+            raise ZeroDivisionError
+        return tick(self, now_ns)
+
+    monkeypatch.setattr(KrakenMarket, "tick", breaks)
+    out, path = io.StringIO(), tmp_path / "a.tape"
+    live = await serve(
+        spec(every(5)), url="", sim_seed=3, screen=Screen(out), record=path, algo_paths={}, duration_s=LIMIT_S
+    )
+    assert live.outcome == "fault in the engine, halted: ZeroDivisionError: "
+    assert "Traceback" in out.getvalue()
+    assert live.session.engine.state is TradingState.HALTED
+    with closing(TapeReader(path)) as tape:
+        kinds = [type(given) for _, _, given in tape]
+    assert kinds.count(Timer) == 4, "the input that broke it is on the tape, too"
+    assert kinds[-1] is Command
+    assert tape.footer is None, "a broken session has no honest hash"
