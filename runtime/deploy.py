@@ -106,7 +106,10 @@ def spec_of(
     venue: Venue, symbols: Sequence[str], guests: Guests, limits: Limits, *,
     depth: int, fees: Fees, tag: str, instruments: Mapping[str, Instrument], depth_from: str = "--depth",
 ) -> EngineSpec:  # fmt: skip
-    """Raises ConfigError for a depth or an algo's symbol that the venue or the session does not have."""
+    """Raises ConfigError for a depth, an order side or an algo's symbol that the venue or the session does not have."""
+    if venue.orders is None:
+        mend = "its plugin must offer an order encoder, with which paper orders are written"
+        raise ConfigError(f"{venue.name} takes no orders", place="--venues", mend=mend)
     if depth not in venue.capabilities.depths:
         offered = ", ".join(map(str, venue.capabilities.depths))
         raise ConfigError(f"{venue.name} has no book of depth {depth}", place=depth_from, mend=f"choose from {offered}")

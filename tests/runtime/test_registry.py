@@ -7,9 +7,12 @@ import msgspec
 import pytest
 
 from connectors import registry
-from connectors.errors import PluginError
+from connectors.errors import ConfigError, PluginError
 from connectors.session import API_VERSION
 from connectors.venues.kraken import VENUE
+from runtime.config import paper_limits
+from runtime.deploy import Guests, spec_of
+from runtime.sim.paper import Fees
 
 OLD = msgspec.structs.replace(VENUE, name="old", api_version=API_VERSION + 1)
 NOT_A_VENUE = {"name": "odd"}
@@ -87,3 +90,10 @@ def _this_module() -> object:
 def test_names_imports_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     offer(monkeypatch, ("gone", "no_such_package.venue:VENUE"))
     assert registry.names() == ["gone"]
+
+
+def test_a_venue_without_orders_is_refused_before_it_is_run() -> None:
+    """A market-data plugin: one clear message instead of an engine that cannot be made."""
+    deaf = msgspec.structs.replace(VENUE, orders=None)
+    with pytest.raises(ConfigError, match="takes no orders"):
+        spec_of(deaf, ["BTC/USD"], Guests(), paper_limits(), depth=10, fees=Fees(), tag="t", instruments={})

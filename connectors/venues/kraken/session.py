@@ -21,6 +21,7 @@ from connectors.venues.kraken.wire import decode_book
 LINK = "public"
 DEPTHS = (10, 25, 100, 500, 1000)
 TICK_NS = SECOND // 2
+WARNED_MAX = 1000  # a venue that names new symbols for ever fills no memory of ours
 SILENCE_MAX_NS = 3_500_000_000
 PING_AFTER_NS = 2 * SECOND
 _LIVE = State.LIVE
@@ -364,7 +365,7 @@ class KrakenMarket:
         return out
 
     def _warn_once(self, text: str) -> list[Output]:
-        if text in self._warned:
+        if text in self._warned or len(self._warned) >= WARNED_MAX:
             return []
         self._warned.add(text)
         return [Notice("warning", text)]
