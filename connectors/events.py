@@ -10,6 +10,7 @@ import msgspec
 
 from connectors.book import Level
 from connectors.instrument import Instrument
+from connectors.pool import ChainFee, PoolUpdate
 
 
 class BookSnapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -135,4 +136,15 @@ class ExecReport(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     ts_venue_ns: int = 0
 
 
-Event = BookDelta | BookSnapshot | BookLost | Trade | VenueStatus | InstrumentUpdate | Notice | ExecReport
+Event = (
+    BookDelta
+    | BookSnapshot
+    | BookLost
+    | Trade
+    | VenueStatus
+    | InstrumentUpdate
+    | Notice
+    | ExecReport
+    | PoolUpdate
+    | ChainFee
+)

@@ -13,6 +13,7 @@ from connectors.book import L2Book
 from connectors.events import Event, RejectCode
 from connectors.instrument import Instrument
 from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder
+from connectors.pool import PoolId
 
 API_VERSION = 1
 
@@ -76,6 +77,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     checksum: bool
     order_types: tuple[int, ...] = ()
     amend: bool = False
+    onchain: bool = False  # its markets are pools: orders there are filled on paper only
 
 
 class Venue(msgspec.Struct, frozen=True):
@@ -101,9 +103,11 @@ class SessionPlan(msgspec.Struct, frozen=True):
     """What a market session is to follow.
 
     `symbols`: (engine index, venue's symbol). `instruments`: metadata known beforehand, by engine index; a symbol
-    without it must be learnt from the venue before its book can be read. `depth`: levels a side to subscribe.
+    without it must be learnt from the venue before its book can be read. `depth`: levels a side to subscribe. `pools`:
+    (engine index, pool), for chains; a pool's ladder comes as BookSnapshot under its index.
     """
 
     symbols: tuple[tuple[int, str], ...]
     depth: int
     instruments: Mapping[int, Instrument] = {}
+    pools: tuple[tuple[int, PoolId], ...] = ()

@@ -59,20 +59,24 @@ class Link:
 
 
 class Market:
-    """What the gate may judge by, of one instrument."""
+    """What the gate may judge by, of one instrument. `is_onchain`: a pool, or the book of all pools of a chain."""
 
-    __slots__ = ("book", "instrument", "link")
+    __slots__ = ("book", "instrument", "is_onchain", "link", "venue_id")
 
-    def __init__(self, instrument: Instrument | None, book: L2Book, link: Link) -> None:
+    def __init__(
+        self, instrument: Instrument | None, book: L2Book, link: Link, venue_id: int = 0, *, is_onchain: bool = False
+    ) -> None:
         self.instrument = instrument
         self.book = book
         self.link = link
+        self.venue_id = venue_id
+        self.is_onchain = is_onchain
 
 
 class Case:
     """One action under judgement. `more_1e8`: quantity it adds to what is already counted as open."""
 
-    __slots__ = ("ask_1e9", "bid_1e9", "exposure", "instrument", "is_amend", "latched", "limits", "market", "more_1e8",
+    __slots__ = ("ask_1e9", "bid_1e9", "exposure", "instrument", "is_amend", "is_away", "is_paper", "latched", "limits", "market", "more_1e8",
                  "now_ns", "open_count", "order_type", "px_1e9", "qty_1e8", "reach_1e9", "reduces", "side", "state",
                  "window")  # fmt: skip
 
@@ -93,6 +97,8 @@ class Case:
     reach_1e9: int  # the worst price it may trade at: its own, or for a market order the depth it needs
     reduces: bool
     is_amend: bool
+    is_away: bool  # at another venue than the instance's own
+    is_paper: bool
     open_count: int
     latched: bool
 
@@ -156,24 +162,49 @@ def check_venue_ready(case: Case) -> Denied | None:
     return None
 
 
+def check_onchain(case: Case) -> Denied | None:
+    if not case.market.is_onchain:
+        return None
+    if not case.is_paper:
+        return not_supported(case.market.venue_id, "orders on chain are filled on paper only")
+    if case.order_type == _POST_ONLY:
+        return not_supported(case.order_type, "a pool keeps no resting order")
+    return None
+
+
 def check_market_data(case: Case) -> Denied | None:
+    """Of the instance's own venue."""
+    if case.is_away:
+        return None
+    problem = _data_problem(case)
+    return Denied(DenyReason.STALE_MARKET_DATA, *problem) if problem is not None else None
+
+
+def check_venue_data(case: Case) -> Denied | None:
+    """Of another venue than the instance's own, which its guest is told apart (RejectCode 106)."""
+    if not case.is_away:
+        return None
+    problem = _data_problem(case)
+    return Denied(DenyReason.STALE_VENUE, *problem) if problem is not None else None
+
+
+def _data_problem(case: Case) -> tuple[int, int, str] | None:
+    """(limit, observed, rule) of what is wrong with the book the order would be judged by."""
     market = case.market
     last_ns = market.link.last_ns
+    most_ns = case.limits.max_book_age_ns
     if last_ns < 0:
-        return Denied(DenyReason.STALE_MARKET_DATA, case.limits.max_book_age_ns, -1, "link is down (ns)")
-    age_ns = case.now_ns - last_ns
-    if age_ns > case.limits.max_book_age_ns:
-        return Denied(
-            DenyReason.STALE_MARKET_DATA, case.limits.max_book_age_ns, age_ns, "age of the link's last frame (ns)"
-        )
+        return most_ns, -1, "link is down (ns)"
+    if case.now_ns - last_ns > most_ns:
+        return most_ns, case.now_ns - last_ns, "age of the link's last frame (ns)"
     book = market.book
     if not book.valid:
-        return Denied(DenyReason.STALE_MARKET_DATA, 0, 0, f"book is invalid: {book.reason}")
+        return 0, 0, f"book is invalid: {book.reason}"
     bid, ask = case.bid_1e9, case.ask_1e9
     if not bid or not ask:
-        return Denied(DenyReason.STALE_MARKET_DATA, 0, 0, "book has an empty side")
+        return 0, 0, "book has an empty side"
     if bid >= ask:
-        return Denied(DenyReason.STALE_MARKET_DATA, ask, bid, "book is crossed (1e-9)")
+        return ask, bid, "book is crossed (1e-9)"
     return None
 
 
@@ -278,8 +309,10 @@ CHECKS: tuple[Check, ...] = (
     check_reduce_only,
     check_grid,
     check_open_orders,
+    check_onchain,
     check_venue_ready,
     check_market_data,
+    check_venue_data,
     check_minimum,
     check_order_rate,
     check_collar,

@@ -25,9 +25,11 @@ class DenyReason(StrEnum):
     OPEN_ORDERS = "OPEN_ORDERS"
     BAD_VENUE = "BAD_VENUE"
     INSTRUMENT_NOT_ALLOWED = "INSTRUMENT_NOT_ALLOWED"
+    UNKNOWN_POOL = "UNKNOWN_POOL"
     NOT_SUPPORTED = "NOT_SUPPORTED"
     VENUE_NOT_READY = "VENUE_NOT_READY"
     STALE_MARKET_DATA = "STALE_MARKET_DATA"
+    STALE_VENUE = "STALE_VENUE"
     RATE_LIMIT = "RATE_LIMIT"
     PRICE_COLLAR = "PRICE_COLLAR"
     MAX_ORDER_NOTIONAL = "MAX_ORDER_NOTIONAL"
@@ -54,9 +56,11 @@ REASONS: dict[DenyReason, Meaning] = {
     DenyReason.OPEN_ORDERS: Meaning(RejectCode.RISK, "more open orders than the guest's table holds"),
     DenyReason.BAD_VENUE: Meaning(RejectCode.BAD_VENUE, "the venue id is not one this instance trades at"),
     DenyReason.INSTRUMENT_NOT_ALLOWED: Meaning(RejectCode.RISK, "the symbol index is not in this deployment"),
+    DenyReason.UNKNOWN_POOL: Meaning(RejectCode.RISK, "pool_idx names no pool of this symbol"),
     DenyReason.NOT_SUPPORTED: Meaning(RejectCode.RISK, "this kind of action is not carried out here"),
     DenyReason.VENUE_NOT_READY: Meaning(RejectCode.RISK, "the venue or the instrument takes no such orders now"),
     DenyReason.STALE_MARKET_DATA: Meaning(RejectCode.RISK, "no valid, fresh, uncrossed two-sided book to judge by"),
+    DenyReason.STALE_VENUE: Meaning(RejectCode.STALE_VENUE, "the same, of another venue than the instance's own"),
     DenyReason.RATE_LIMIT: Meaning(RejectCode.RISK, "more messages in a second than allowed"),
     DenyReason.PRICE_COLLAR: Meaning(RejectCode.PRICE_DEVIATION, "price too far from the book's mid"),
     DenyReason.MAX_ORDER_NOTIONAL: Meaning(RejectCode.RISK, "one order worth more than allowed"),

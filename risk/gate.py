@@ -8,6 +8,9 @@ A daily loss latches when the PnL since 00:00 UTC of all instruments with the sa
 limit; it stays latched over midnight until a person re-arms it.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from connectors.events import ExecReport
 from connectors.orders import Action, AmendOrder, Approved, CancelOrder, NewOrder, OrderType
 from connectors.units import SIZE_ONE
@@ -34,27 +37,50 @@ DAY_NS = 86_400 * 10**9
 
 
 class Deployment:
-    """What one algo may touch: its venue's id and its instruments, by symbol index."""
+    """What one algo may touch, as market indices.
 
-    __slots__ = ("count", "instruments", "unseen", "venue_id")
+    `instruments[k]`: its k-th symbol at its own venue, whose id is `venue_id`. `elsewhere[venue_id, k]`: the same at
+    another venue. `pools[k, slot]`: a pool of that symbol, by its place in the guest's PoolBooks.
+    """
 
-    def __init__(self, venue_id: int, instruments: tuple[int, ...]) -> None:
+    __slots__ = ("count", "elsewhere", "instruments", "pools", "unseen", "venue_id")
+
+    def __init__(
+        self,
+        venue_id: int,
+        instruments: tuple[int, ...],
+        elsewhere: Mapping[tuple[int, int], int] = MappingProxyType({}),
+        pools: Mapping[tuple[int, int], int] = MappingProxyType({}),
+    ) -> None:
         self.venue_id = venue_id
         self.instruments = instruments
+        self.elsewhere = elsewhere
+        self.pools = pools
         self.count = len(instruments)
         self.unseen = 0  # finished orders whose place in the guest's table is taken until it was shown them
 
+    @property
+    def markets(self) -> tuple[int, ...]:
+        """Every market index it may trade at."""
+        return (*self.instruments, *self.elsewhere.values(), *self.pools.values())
+
 
 class Gate:
-    """Checks of one account. `markets[i]` is what is known of instrument i; the engine keeps it current."""
+    """Checks of one account. `markets[i]` is what is known of instrument i; the engine keeps it current.
 
-    def __init__(self, limits: Limits, markets: list[Market], deployments: list[Deployment]) -> None:
+    `is_paper`: orders go to the paper venue, so those at pools may too; live they are refused.
+    """
+
+    def __init__(
+        self, limits: Limits, markets: list[Market], deployments: list[Deployment], *, is_paper: bool = True
+    ) -> None:
         self.limits = limits
         self.markets = markets
         self.deployments = deployments
         self.account = Account(len(markets))
         self.state = TradingState.ACTIVE
         self.latched: set[str] = set()  # quote currencies whose daily loss was passed
+        self.reserved: set[tuple[int, int]] = set()  # (algo, order_id) of intents between two orders
         self.approvals = 0
         self._orders = Window(limits.max_order_rate)
         self._cancels = Window(limits.max_order_rate)
@@ -62,6 +88,7 @@ class Gate:
         self._case = Case()
         self._case.limits = limits
         self._case.window = self._orders
+        self._case.is_paper = is_paper
 
     # --- new orders and amends -------------------------------------------------------------------------------------
 
@@ -70,16 +97,18 @@ class Gate:
         order_id, px_1e9, qty_1e8, side, _, order_type, venue_id, pool_idx, symbol_idx, _ = action
         deployment = self.deployments[algo]
         account = self.account
-        if (
-            pool_idx
-            or (venue_id and venue_id != deployment.venue_id)
-            or symbol_idx >= deployment.count
-            or (algo, order_id) in account.open_ids
-        ):
-            denied = self._check_target(deployment, venue_id, pool_idx, symbol_idx)
+        if pool_idx or (venue_id and venue_id != deployment.venue_id) or symbol_idx >= deployment.count:
+            target = self.target(algo, venue_id, pool_idx, symbol_idx)
+            if isinstance(target, Denied):
+                return self._first(side, px_1e9, qty_1e8, order_type) or target
+            instrument = target
+            self._case.is_away = self.markets[instrument].venue_id != deployment.venue_id
+        else:
+            instrument = deployment.instruments[symbol_idx]
+            self._case.is_away = False
+        if (algo, order_id) in account.open_ids or (self.reserved and (algo, order_id) in self.reserved):
             duplicate = Denied(DenyReason.DUPLICATE_ORDER_ID, 0, order_id, "order id is still open")
-            return self._first(side, px_1e9, qty_1e8, order_type) or denied or duplicate
-        instrument = deployment.instruments[symbol_idx]
+            return self._first(side, px_1e9, qty_1e8, order_type) or duplicate
         denied = self._run(algo, instrument, side, px_1e9, qty_1e8, order_type, qty_1e8, None, now_ns)
         if denied is not None:
             return denied
@@ -92,9 +121,14 @@ class Gate:
         return Approved(order, approval, now_ns, _CHECKS)
 
     def check_kind(self, kind: int) -> Denied:
-        """Refuses what is neither a new order, a cancel nor an amend."""
+        """Refuses what is neither a new order, a cancel, an amend nor an intent."""
         self._case.state = self.state
-        return check_state(self._case) or not_supported(kind, "action kind: 0 new, 1 cancel, 2 amend")
+        return check_state(self._case) or not_supported(kind, "action kind: 0 new, 1 cancel, 2 amend, 3 intent")
+
+    def check_policy(self, policy: int) -> Denied:
+        """Refuses an intent that nobody knows how to carry out."""
+        self._case.state = self.state
+        return check_state(self._case) or not_supported(policy, "intent policy: 0 IOC sweep, 1 aggressive chase")
 
     def check_amend(
         self, algo: int, action_id: str, order_id: int, px_1e9: int, qty_1e8: int, now_ns: int
@@ -104,8 +138,11 @@ class Gate:
         if live is None:
             self._case.state = self.state
             return check_state(self._case) or unknown_order(order_id)
+        own = self.deployments[algo]
+        index = live.instrument
+        self._case.is_away = index not in own.instruments and self.markets[index].venue_id != own.venue_id
         more = qty_1e8 - live.filled_1e8 - live.leaves_1e8
-        denied = self._run(algo, live.instrument, live.side, px_1e9, qty_1e8, _LIMIT, more, live, now_ns)
+        denied = self._run(algo, index, live.side, px_1e9, qty_1e8, _LIMIT, more, live, now_ns)
         if denied is not None:
             return denied
         order = AmendOrder(live.client_order_id, algo, live.instrument, order_id, live.side, px_1e9, qty_1e8, action_id)
@@ -161,16 +198,26 @@ class Gate:
         case.qty_1e8, case.order_type = qty_1e8, order_type
         return check_state(case) or check_well_formed(case)
 
-    def _check_target(self, deployment: Deployment, venue_id: int, pool_idx: int, symbol_idx: int) -> Denied | None:
+    def target(self, algo: int, venue_id: int, pool_idx: int, symbol_idx: int) -> int | Denied:
+        """The market that an action aims at."""
+        deployment = self.deployments[algo]
+        if symbol_idx >= deployment.count:
+            return Denied(DenyReason.INSTRUMENT_NOT_ALLOWED, deployment.count - 1, symbol_idx, "symbol index")
         if pool_idx:
-            return not_supported(pool_idx, "orders at pools")
-        if venue_id and venue_id != deployment.venue_id:
-            return Denied(DenyReason.BAD_VENUE, deployment.venue_id, venue_id, "venue id of this instance")
-        if symbol_idx >= len(deployment.instruments):
-            return Denied(
-                DenyReason.INSTRUMENT_NOT_ALLOWED, len(deployment.instruments) - 1, symbol_idx, "symbol index"
-            )
-        return None
+            pool = deployment.pools.get((symbol_idx, pool_idx - 1))
+            if pool is None:
+                return Denied(DenyReason.UNKNOWN_POOL, 0, pool_idx, "pool_idx is a slot of PoolBooks, plus one")
+            if venue_id and venue_id != self.markets[pool].venue_id:
+                return self._bad_venue(self.markets[pool].venue_id, venue_id)
+            return pool
+        if not venue_id or venue_id == deployment.venue_id:
+            return deployment.instruments[symbol_idx]
+        found = deployment.elsewhere.get((venue_id, symbol_idx))
+        return self._bad_venue(deployment.venue_id, venue_id) if found is None else found
+
+    @staticmethod
+    def _bad_venue(expected: int, venue_id: int) -> Denied:
+        return Denied(DenyReason.BAD_VENUE, expected, venue_id, "venue ids of this instance")
 
     # --- cancels ---------------------------------------------------------------------------------------------------
 

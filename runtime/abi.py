@@ -45,10 +45,15 @@ SYMBOL_ID_AT: Final = 1552
 SYMBOL_NAME_AT: Final = 1560
 SYMBOL_NAME_BYTES: Final = 16
 
-# fixed regions of guest memory
-FEATURES_REGION: Final = 0x1A000
-REGIONS_END: Final = 0x244B0
 FEATURES_VERSION: Final = 1
+MESSAGE_BYTES_MAX: Final = 256
+LABEL_BYTES: Final = 32
+PEERS_MAX: Final = 16
+MESH_AT: Final = 1408  # mesh_id u64, mesh_peer_count u8, at 1424 mesh_peers [u64; 16]
+MESH_PEERS_AT: Final = 1424
+PARAMS_MAX: Final = 32
+POOLS_MAX: Final = 32
+CHAINS_MAX: Final = 8
 
 
 class ActionKind(IntEnum):
@@ -70,11 +75,50 @@ class GuestStatus(IntEnum):
 
 
 class Generation(StrEnum):
-    """What a guest was built with, as its exports tell."""
+    """What a guest was built with, as its exports tell; `abi =` in its deploy block may say it."""
 
     V0_1 = "0.1"  # also 0.3 single venue: the same exports
     V0_3 = "0.3"  # 0.3.1 and later with features
+    V0_3_0_NBBO = "0.3.0"  # multi venue, 16 slots
+    V0_3_2_NBBO = "0.3.2"  # multi venue of 0.3.1 and later, 20 slots; the same exports
     V0_4 = "0.4"
+
+
+class Region(StrEnum):
+    """A record at a fixed address of guest memory."""
+
+    VENUE_BOOKS = "VenueBooks"
+    POOL_BOOKS = "PoolBooks"
+    FEATURES = "OnlineFeatures"
+    CHAIN_FEES = "ChainFeeTable"
+    POOL_STATES = "PoolStateTable"
+    CONFIG = "ConfigRegion"
+    MESH = "MeshTable"
+
+
+Span = tuple[int, int]  # (address, bytes)
+
+# Which regions a guest of a generation is given; one that is not given a region may use that memory as it likes.
+REGIONS: Final[dict[Generation, dict[Region, Span]]] = {
+    Generation.V0_1: {},
+    Generation.V0_3: {Region.FEATURES: (0x1A000, 256)},
+    Generation.V0_3_0_NBBO: {Region.VENUE_BOOKS: (0x10000, 11_176), Region.POOL_BOOKS: (0x13000, 22_280)},
+    Generation.V0_3_2_NBBO: {
+        Region.VENUE_BOOKS: (0x10000, 13_808),
+        Region.POOL_BOOKS: (0x14000, 22_280),
+        Region.FEATURES: (0x1A000, 256),
+    },
+    Generation.V0_4: {
+        Region.VENUE_BOOKS: (0x10000, 13_832),
+        Region.POOL_BOOKS: (0x14000, 22_536),
+        Region.FEATURES: (0x1A000, 256),
+        Region.CHAIN_FEES: (0x1B000, 392),
+        Region.POOL_STATES: (0x23000, 3_088),
+        Region.CONFIG: (0x24000, 304),
+        Region.MESH: (0x24200, 688),
+    },
+}
+NBBO_BYTES: Final = {Generation.V0_3_0_NBBO: 480, Generation.V0_3_2_NBBO: 592, Generation.V0_4: 616}
 
 
 I32: Final = "i32"

@@ -39,6 +39,8 @@ app = typer.Typer(
 )  # fmt: skip
 tape_app = typer.Typer(cls=_Group, no_args_is_help=True, help="Look into tapes.")
 app.add_typer(tape_app, name="tape")
+algo_app = typer.Typer(cls=_Group, no_args_is_help=True, help="Look at and steer the algos of a running gateway.")
+app.add_typer(algo_app, name="algo")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Symbols = Annotated[str | None, typer.Option("--symbols", help="Symbols to follow, comma-separated: BTC/USD,ETH/USD.")]
@@ -50,6 +52,13 @@ Depth = Annotated[
 ]
 ConfigFiles = Annotated[
     list[Path] | None, typer.Option("--config", help="A gateway.toml; may be given again, the last wins.")
+]
+Abi = Annotated[
+    str, typer.Option("--abi", help="Generation of --algo where its exports do not tell: 0.3.0.", show_default=False)
+]
+Control = Annotated[
+    Path | None,
+    typer.Option("--control", help="Control socket.", show_default="the only gateway of this user, or one per process"),
 ]
 Duration = Annotated[float | None, typer.Option("--duration", min=0.1, help="Stop after this many seconds.")]
 
@@ -88,6 +97,8 @@ def serve(
     depth: Depth = None,
     sim: Annotated[bool, typer.Option("--sim", help="Trade against an embedded venue: no network, no key.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the embedded venue's market.")] = 1,
+    abi: Abi = "",
+    control: Control = None,
     as_json: Json = False,
 ) -> None:
     """Run algos on live market data with paper orders: no key is needed and no order leaves this machine."""
@@ -96,6 +107,7 @@ def serve(
     result = commands.serve(
         venues=venues, symbols=symbols, algo=algo, limits=limits, config=config or [], record=record,
         duration=duration, depth=depth, sim_seed=seed if sim else None, trade=True,
+        abi=abi, control=control,
     )  # fmt: skip
     _show(result, as_json)
     _exit_of(result)
@@ -139,6 +151,11 @@ def replay(
     algo: Algo = None,
     limits: LimitsFile = None,
     depth: Depth = None,
+    abi: Abi = "",
+    config: Annotated[
+        list[Path] | None,
+        typer.Option("--config", help="[[algos]], [limits] and [paper] for a foreign recording; may be given again."),
+    ] = None,
     guest_log: Annotated[Path | None, typer.Option("--guest-log", help="Write the guests' log lines here.")] = None,
     actions: Annotated[
         Path | None, typer.Option("--actions", help="Write one JSON line per action with its verdict.")
@@ -154,7 +171,7 @@ def replay(
 
     result = commands.replay(
         file, venue=venue, instruments=instrument or [], algo=algo, limits=limits, depth=depth,
-        guest_log=guest_log, actions=actions, fills=fills, books=books,
+        guest_log=guest_log, actions=actions, fills=fills, books=books, abi=abi, config=config or [],
     )  # fmt: skip
     _show(result, as_json)
     _exit_of(result)
@@ -186,6 +203,27 @@ def tape_verify(
     _show(result, as_json)
     if result["verdict"] != "same":
         raise typer.Exit(EXIT_DIFFERS)
+
+
+@algo_app.command("set")
+def algo_set(
+    name: Annotated[str, typer.Argument(help="The algo's name.")],
+    values: Annotated[list[str], typer.Argument(help="slot=value: 0=50, 1=0.25, 2=true, 3=25bps.")],
+    control: Control = None,
+    as_json: Json = False,
+) -> None:
+    """Change an algo's parameters while it runs: seen at its next callback, recorded on the tape."""
+    from runtime import commands
+
+    _show(commands.algo_set(name, values, control), as_json)
+
+
+@algo_app.command("list")
+def algo_list(control: Control = None, as_json: Json = False) -> None:
+    """The algos of a running gateway, with their parameters."""
+    from runtime import commands
+
+    _show(commands.algo_list(control), as_json)
 
 
 def _exit_of(result: dict[str, Any]) -> None:

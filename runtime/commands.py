@@ -1,6 +1,7 @@
 """What the commands do; `cli.py` holds their options. Each returns a dictionary to print."""
 
 import asyncio
+import getpass
 import secrets
 import sys
 from collections import Counter
@@ -16,16 +17,29 @@ from connectors.units import MONEY_DECIMALS, SIZE_DECIMALS, trimmed_text
 from risk.limits import Limits
 from runtime import config as configuration
 from runtime.config import Config
-from runtime.deploy import Guests, guests_for, guests_of_tape, instrument_of, read_module, spec_of, spec_of_tape
-from runtime.engine import EngineSpec
+from runtime.control import Request, ask, own_socket
+from runtime.deploy import (
+    Guests,
+    guests_for,
+    guests_of_config,
+    guests_of_tape,
+    instrument_of,
+    predictors_of,
+    spec_of,
+    spec_of_tape,
+    venue_spec,
+)
 from runtime.live import Live
 from runtime.live import serve as serve_live
 from runtime.owners import check_owners
+from runtime.port import VenueSpec
+from runtime.regions import parse_param
 from runtime.replay import BooksSeen, Notices, check_footer
 from runtime.replay import replay as replay_tape
 from runtime.screen import Screen
 from runtime.session import Session, limits_from
 from runtime.sinks import sinks
+from runtime.spec import AlgoSpec, EngineSpec
 from runtime.tape import TapeReader, encode_input
 
 REPLAY_TAG = "vg"
@@ -55,13 +69,12 @@ def limits_text(limits: Limits) -> str:
     )
 
 
-def _one_venue(text: str | None, config: Config) -> Venue:
+def _venues(text: str | None, config: Config) -> list[Venue]:
     names = config.serve.venues if text is None else [name.strip() for name in text.split(",") if name.strip()]
     place = "--venues" if text is not None else config.origin("serve.venues")
-    if len(names) != 1:
-        problem = f"{len(names)} venues asked for ({', '.join(names)})" if names else "names no venue"
-        raise ConfigError(problem, place=place, mend="name one venue: several at once are not carried yet")
-    return _venue(names[0], place)
+    if not names:
+        raise ConfigError("names no venue", place=place, mend="name at least one, for instance kraken")
+    return [_venue(name, place) for name in dict.fromkeys(names)]
 
 
 def _venue(name: str, place: str) -> Venue:
@@ -81,53 +94,72 @@ def _symbols(text: str | None, config: Config) -> list[str]:
     return symbols
 
 
-def _guests(symbols: Sequence[str], algo: Path | None, config: Config) -> Guests:
+def _guests(symbols: Sequence[str], algo: Path | None, abi: str, config: Config) -> Guests:
     if algo is not None or not config.algos:
-        return guests_for(symbols, algo)
-    guests = Guests()
-    for section in config.algos:
-        guests.add(section.name, read_module(Path(section.wasm)), section.symbols, section.wasm)
-    return guests
+        return guests_for(symbols, algo, abi)
+    return guests_of_config(config.algos)
+
+
+def _tell_about(algos: Sequence[AlgoSpec], venues: int, screen: Screen) -> None:
+    """What a person should know of the algos before they run."""
+    for spec in algos:
+        if not spec.guest.is_sandboxed:
+            screen.tell(f"algo {spec.name} is Python: not sandboxed, it can do whatever this process can", "warning")
+        has_nbbo_only = spec.guest.callbacks == {"on_nbbo"}
+        if has_nbbo_only and venues < 2:
+            text = f"algo {spec.name} is a multi-venue guest, and one venue is connected: its on_nbbo never runs"
+            screen.tell(text, "warning")
 
 
 def serve(
     *, venues: str | None, symbols: str | None, algo: Path | None, limits: Path | None, config: list[Path],
     record: Path | None, duration: float | None, depth: int | None, sim_seed: int | None, trade: bool,
+    abi: str = "", control: Path | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """`gateway serve` and `gateway record`."""
     check_owners()
     screen = Screen(sys.stderr)
     with screen.in_background():
         settings = configuration.load(config)
-        venue = _one_venue(venues, settings)
-        if sim_seed is not None and venue.name != "kraken":
-            raise ConfigError(f"there is no embedded {venue.name}", place="--sim", mend="use --venues kraken")
+        connected = _venues(venues, settings)
+        for venue in connected:
+            if sim_seed is not None and venue.name != "kraken":
+                raise ConfigError(f"there is no embedded {venue.name}", place="--sim", mend="use --venues kraken")
         followed = _symbols(symbols, settings)
-        guests = _guests(followed, algo, settings) if trade else Guests()
-        own = settings.venue(venue.name)
-        where = f"venues.{venue.name}.depth"
+        guests = _guests(followed, algo, abi, settings) if trade else Guests()
+        _tell_about(guests.specs, len(connected), screen)
+        predictor = settings.features.predictor if trade else ""
         spec = spec_of(
-            venue, followed, guests, _limits(limits, settings, screen, trade=trade),
-            depth=own.depth if depth is None else depth,
-            depth_from="--depth" if depth is not None else f"{settings.origin(where)}: {where}",
-            fees=settings.fees(), tag=f"vg{secrets.token_hex(3)}", instruments={},
+            [_venue_spec(venue, settings, depth) for venue in connected], followed, guests,
+            _limits(limits, settings, screen, trade=trade), fees=settings.fees(), tag=f"vg{secrets.token_hex(3)}",
+            predictors=predictors_of(predictor, settings.origin("features.predictor")),
         )  # fmt: skip
         record = record or (Path(settings.serve.record) if settings.serve.record else None)
+        control = control or (Path(settings.serve.control) if settings.serve.control else own_socket())
         live = asyncio.run(
             serve_live(
-                spec, url=own.url or venue.public_url, sim_seed=sim_seed, screen=screen, record=record,
-                algo_paths=guests.paths, duration_s=duration,
+                spec, urls={venue.name: settings.venue(venue.name).url or venue.public_url for venue in connected},
+                sim_seed=sim_seed, screen=screen, record=record, algo_paths=guests.paths, duration_s=duration,
+                control=control, predictor=predictor,
             )
         )  # fmt: skip
     return _live_result(live, record)
+
+
+def _venue_spec(venue: Venue, settings: Config, depth: int | None) -> VenueSpec:
+    where = f"venues.{venue.name}.depth"
+    return venue_spec(
+        venue, depth=settings.venue(venue.name).depth if depth is None else depth,
+        depth_from="--depth" if depth is not None else f"{settings.origin(where)}: {where}",
+    )  # fmt: skip
 
 
 def _live_result(live: Live, record: Path | None) -> dict[str, Any]:
     result = live.session.summary()
     engine = live.session.engine
     refused = {
-        symbol: book.reason
-        for symbol, book in zip(engine.spec.symbols, engine.books, strict=True)
+        name.partition(":")[2] if len(engine.ports) == 1 else name: book.reason
+        for name, book in zip(engine.names, engine.books, strict=True)
         if book.reason.startswith("refused: ")
     }
     result["refused"] = list(refused)
@@ -147,6 +179,7 @@ def _faults(result: dict[str, Any]) -> str:
 def replay(
     file: Path, *, venue: str | None, instruments: list[str], algo: Path | None, limits: Path | None,
     depth: int | None, guest_log: Path | None, actions: Path | None, fills: Path | None, books: Path | None,
+    abi: str = "", config: list[Path] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """`gateway replay`."""
     screen = Screen(sys.stderr)
@@ -158,11 +191,14 @@ def replay(
     chosen = configuration.load_limits(limits) if limits is not None else None
     with closing(TapeReader(file, venue=venue or DEFAULT_VENUE)) as tape:
         if tape.header is not None:
-            _refuse_what_a_tape_says(file, {"--venue": venue, "--instrument": instruments or None, "--depth": depth})
+            said = {"--venue": venue, "--instrument": instruments or None, "--depth": depth, "--config": config or None}
+            _refuse_what_a_tape_says(file, said)
             guests = guests_of_tape(tape.header, algo, str(file))
-            spec = spec_of_tape(_venue(tape.header.venue, f"{file}: header"), tape.header, guests, chosen)
+            spec = spec_of_tape(tape.header, guests, chosen, lambda name: _venue(name, f"{file}: header"))
         else:
-            spec = _foreign_spec(file, venue or DEFAULT_VENUE, instruments, algo, chosen, depth, screen)
+            given = configuration.load(config, {}, default=False) if config else Config()
+            spec = _foreign_spec(file, venue or DEFAULT_VENUE, instruments, algo, abi, given, chosen, depth, screen)
+        _tell_about(spec.algos, len(spec.venues), screen)
         session = Session(spec)
         notices, seen = Notices(screen.tell), BooksSeen()
         session.watchers.append(seen)
@@ -193,26 +229,26 @@ def _refuse_what_a_tape_says(file: Path, given: dict[str, Any]) -> None:
 
 
 def _foreign_spec(
-    file: Path, venue: str, instruments: list[str], algo: Path | None, limits: Limits | None, depth: int | None,
-    screen: Screen,
+    file: Path, venue: str, instruments: list[str], algo: Path | None, abi: str, config: Config, limits: Limits | None,
+    depth: int | None, screen: Screen,
 ) -> EngineSpec:  # fmt: skip
-    """What a recording made by others does not say, from the command line alone: no gateway.toml decides a replay."""
+    """What a recording made by others does not say, from the command line and the files named there alone."""
     loaded = _venue(venue, "--venue")
     given = [instrument_of(venue, text) for text in instruments]
     if not given:
         mend = "add --instrument SYMBOL:price_decimals:size_decimals, for instance BTC/USD:1:8"
         raise TapeError("has no metadata of its own", place=str(file), mend=mend)
     known = {instrument.symbol: instrument for instrument in given}
-    defaults = Config()
-    fees = defaults.fees()
-    guests = guests_for(list(known), algo)
-    limits = limits or _limits(None, defaults, screen, trade=True)
+    fees = config.fees()
+    guests = _guests(list(known), algo, abi, config)
+    levels = config.venue(venue).depth if depth is None else depth
     spec = spec_of(
-        loaded, list(known), guests, limits, depth=defaults.venue(venue).depth if depth is None else depth, fees=fees,
-        tag=REPLAY_TAG, instruments=known,
+        [venue_spec(loaded, depth=levels, depth_from="--depth", instruments=known)], list(known), guests,
+        limits or _limits(None, config, screen, trade=True), fees=fees, tag=REPLAY_TAG,
+        predictors=predictors_of(config.features.predictor, config.origin("features.predictor")),
     )  # fmt: skip
     maker, taker = trimmed_text(fees.maker_ppm, 4), trimmed_text(fees.taker_ppm, 4)
-    screen.tell(f"default fees: maker {maker} %, taker {taker} %", "info")
+    screen.tell(f"fees: maker {maker} %, taker {taker} %", "info")
     return spec
 
 
@@ -232,7 +268,7 @@ def tape_show(file: Path, lines: int) -> dict[str, Any]:
     return {
         "file": str(file),
         "kind": "foreign recording" if header is None else f"venuegate tape, package {header.package}",
-        "venue": header.venue if header else "",
+        "venues": [venue.name for venue in header.venues] if header else [],
         "symbols": list(header.symbols) if header else [],
         "algos": [f"{algo.name} {algo.sha256[:12]}" for algo in header.algos] if header else [],
         "inputs": dict(sorted(kinds.items())),
@@ -252,7 +288,7 @@ def tape_verify(file: Path, algo: Path | None) -> dict[str, Any]:
             mend = "only tapes written by venuegate carry a hash"
             raise TapeError("is a foreign recording", place=str(file), mend=mend)
         guests = guests_of_tape(tape.header, algo, str(file))
-        session = Session(spec_of_tape(_venue(tape.header.venue, f"{file}: header"), tape.header, guests, None))
+        session = Session(spec_of_tape(tape.header, guests, None, lambda name: _venue(name, f"{file}: header")))
         count = replay_tape(session, tape)
     recorded = tape.footer.hash if tape.footer is not None else ""
     replayed = session.digest.hexdigest()
@@ -267,3 +303,21 @@ def tape_verify(file: Path, algo: Path | None) -> dict[str, Any]:
     else:
         verdict = "lines were changed, though the hash is the same" if tape.is_altered else "same"
     return {"file": str(file), "inputs": count, "recorded": recorded, "replayed": replayed, "verdict": verdict}
+
+
+def algo_set(name: str, values: list[str], control: Path | None) -> dict[str, Any]:
+    """`gateway algo set`."""
+    params = []
+    for text in values:
+        slot, mark, value = text.partition("=")
+        if not mark:
+            raise ConfigError(f"{text!r} is no slot=value", place="gateway algo set", mend="write for instance 3=25bps")
+        params.append(parse_param(slot.strip(), value, place="gateway algo set"))
+    request = Request(command="set", who=getpass.getuser(), target=name, params=tuple(params))
+    return {"outcome": ask(control, request)["text"]}
+
+
+def algo_list(control: Path | None) -> dict[str, Any]:
+    """`gateway algo list`."""
+    algos = ask(control, Request(command="status"))["algos"]
+    return {algo.pop("name"): algo for algo in algos}

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
@@ -91,8 +91,30 @@ class AlgoSection(_Section):
     """`[[algos]]`: one deployment of a guest."""
 
     name: Annotated[str, Field(min_length=1, max_length=32)] = Field(description="how it is called everywhere")
-    wasm: str = Field(description="path of the module")
+    wasm: str = Field(description="path of the module; a .py is a Python algo, which is not sandboxed")
     symbols: Annotated[list[str], Field(min_length=1)] = Field(description="its symbols; the first is its primary")
+    venues: list[str] = Field(
+        default=[], description="venues it sees and trades at, its own first; by default all, in the order of serve.venues"
+    )
+    abi: str = Field(default="", description="its generation, where the exports do not tell: 0.3.0 or 0.3.2")
+    params: list[Any] | dict[str, Any] = Field(
+        default=[], description="what its ConfigRegion starts with: a list by slot, or a table of slot = value"
+    )
+    mesh: str = Field(default="", description="its label in the mesh, by which other algos message it")
+    restart: Literal["never", "backoff"] = Field(
+        default="never", description="after a fault: never, or after 1, 2, 4 … 60 s"
+    )
+    restarts_max: Annotated[int, BeforeValidator(_not_bool), Field(ge=1, le=100)] = Field(
+        default=5, description="restarts a session, with restart = \"backoff\""
+    )
+
+
+class FeaturesSection(_Section):
+    """`[features]`: what OnlineFeatures holds beside what is computed."""
+
+    predictor: str = Field(
+        default="", description="package.module:function that makes the model of a market; empty: no predictions"
+    )
 
 
 class ServeSection(_Section):
@@ -101,6 +123,7 @@ class ServeSection(_Section):
     venues: list[str] = Field(default=["kraken"], description="venues to connect")
     symbols: list[str] = Field(default=["BTC/USD"], description="symbols to follow, by the venue's own names")
     record: str = Field(default="", description="path of the tape to write")
+    control: str = Field(default="", description="path of the control socket; by default one per process")
 
 
 class Config(_Section):
@@ -111,6 +134,7 @@ class Config(_Section):
     serve: ServeSection = ServeSection()
     venues: dict[str, VenueSection] = {}
     algos: list[AlgoSection] = []
+    features: FeaturesSection = FeaturesSection()
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
@@ -134,11 +158,11 @@ class Config(_Section):
         return Fees(maker_ppm=ppm["maker_fee_pct"], taker_ppm=ppm["taker_fee_pct"])
 
 
-def load(files: Sequence[Path], environment: Mapping[str, str] | None = None) -> Config:
-    """Reads `gateway.toml` if it is here, then `files`, then the environment. Raises ConfigError."""
+def load(files: Sequence[Path], environment: Mapping[str, str] | None = None, *, default: bool = True) -> Config:
+    """Reads `gateway.toml` if it is here (`default`), then `files`, then the environment. Raises ConfigError."""
     merged: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    paths = [*([DEFAULT_FILE] if DEFAULT_FILE.is_file() else []), *files]
+    paths = [*([DEFAULT_FILE] if default and DEFAULT_FILE.is_file() else []), *files]
     for path in paths:
         _merge(merged, _read(path), str(path), origins, "")
     _merge(merged, _from_environment(os.environ if environment is None else environment), "environment", origins, "")

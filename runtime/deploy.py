@@ -1,22 +1,32 @@
-"""From what a person asked for to an `EngineSpec`: venue, symbols, limits, guests."""
+"""From what a person asked for to an `EngineSpec`: venues, symbols, limits, guests."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import importlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from connectors.errors import ConfigError, InstrumentError, ModuleError, TapeError
 from connectors.instrument import SYMBOL_NAME_MAX, Instrument
+from connectors.pool import PoolId
 from connectors.session import Venue
 from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS
 from risk.limits import Limits
-from runtime.engine import AlgoSpec, EngineSpec
+from runtime import abi
+from runtime.config import AlgoSection
+from runtime.features import Predictor
+from runtime.guest import Guest
 from runtime.guests import demo_wasm
 from runtime.host import AlgoHost
+from runtime.port import VenueSpec
+from runtime.pyload import load_python
+from runtime.regions import parse_param
 from runtime.session import fees_from, instruments_from, limits_from
 from runtime.sim.paper import Fees
+from runtime.spec import AlgoSpec, EngineSpec
 from runtime.tape import Header
+from runtime.vet import vet
 
 DEMO = "demo"
 
@@ -31,6 +41,14 @@ def read_module(path: Path) -> bytes:
         ) from None
 
 
+def load_guest(path: str, name: str, source: bytes, generation: str = "") -> Guest:
+    """A module, vetted in a child process first, or a Python algo. Raises ModuleError."""
+    if path.endswith(".py"):
+        return load_python(Path(path))
+    vet(source, name=path or name, abi=generation)
+    return AlgoHost(source, name=path or name, abi=generation)
+
+
 class Guests:
     """Modules that a session is to run, with where they lay."""
 
@@ -38,30 +56,56 @@ class Guests:
         self.specs: list[AlgoSpec] = []
         self.paths: dict[str, str] = {}
 
-    def add(self, name: str, wasm: bytes, symbols: Sequence[str], path: str = "") -> None:
-        """One deployment. Raises ModuleError, ConfigError."""
-        for symbol in symbols:
+    def add(self, spec: AlgoSpec, path: str = "") -> None:
+        """One deployment. Raises ConfigError."""
+        for symbol in spec.symbols:
             if len(symbol.replace("/", "-").encode()) > SYMBOL_NAME_MAX:
                 problem = f"{symbol} is longer than the {SYMBOL_NAME_MAX} bytes a guest is given"
-                raise ConfigError(problem, place=f"algo {name}", mend="leave this symbol out")
-        if name in self.paths:
-            raise ConfigError(f"two algos are called {name!r}", place="[[algos]]", mend="give each its own name")
-        self.specs.append(AlgoSpec(name, AlgoHost(wasm, name=path or name), tuple(symbols)))
-        self.paths[name] = path
+                raise ConfigError(problem, place=f"algo {spec.name}", mend="leave this symbol out")
+        if spec.name in self.paths:
+            raise ConfigError(f"two algos are called {spec.name!r}", place="[[algos]]", mend="give each its own name")
+        if spec.label and spec.label in {other.label for other in self.specs}:
+            problem = f"two algos have the mesh label {spec.label!r}"
+            raise ConfigError(problem, place="[[algos]]", mend="give each its own")
+        self.specs.append(spec)
+        self.paths[spec.name] = path
 
-    def add_each(self, wasm: bytes, name: str, symbols: Sequence[str], path: str = "") -> None:
+    def add_each(self, guest: Guest, name: str, symbols: Sequence[str], path: str = "") -> None:
         """The same module once per symbol: each instance trades one, and knows of no other."""
-        for symbol in symbols:
-            self.add(name if len(symbols) == 1 else f"{name}@{symbol}", wasm, [symbol], path)
+        for place, symbol in enumerate(symbols):
+            own = guest if place == 0 else guest.fresh()
+            self.add(AlgoSpec(name if len(symbols) == 1 else f"{name}@{symbol}", own, (symbol,)), path)
 
 
-def guests_for(symbols: Sequence[str], algo: Path | None) -> Guests:
+def guests_for(symbols: Sequence[str], algo: Path | None, generation: str = "") -> Guests:
     """`--algo X.wasm`, or the demo guest that ships with venuegate."""
     guests = Guests()
     if algo is None:
-        guests.add_each(demo_wasm(), DEMO, symbols)
+        guests.add_each(load_guest("", DEMO, demo_wasm()), DEMO, symbols)
     else:
-        guests.add_each(read_module(algo), algo.stem, symbols, str(algo))
+        guests.add_each(load_guest(str(algo), algo.stem, read_module(algo), generation), algo.stem, symbols, str(algo))
+    return guests
+
+
+def guests_of_config(sections: Sequence[AlgoSection]) -> Guests:
+    """The `[[algos]]` of a configuration. Raises ConfigError, ModuleError."""
+    guests = Guests()
+    for section in sections:
+        place = f"algo {section.name}"
+        if len(section.mesh.encode()) > abi.LABEL_BYTES:
+            problem = f"mesh = {section.mesh!r} is longer than {abi.LABEL_BYTES} bytes"
+            raise ConfigError(problem, place=place, mend="shorten it")
+        given = dict(enumerate(section.params)) if isinstance(section.params, list) else section.params
+        try:
+            params = tuple(parse_param(str(slot), value) for slot, value in given.items())
+        except ConfigError as error:
+            raise ConfigError(f"params: {error.problem}", place=place, mend=error.mend) from None
+        guest = load_guest(section.wasm, section.name, read_module(Path(section.wasm)), section.abi)
+        restarts = section.restarts_max if section.restart == "backoff" else 0
+        spec = AlgoSpec(
+            section.name, guest, tuple(section.symbols), tuple(section.venues), params, section.mesh, restarts
+        )
+        guests.add(spec, section.wasm)
     return guests
 
 
@@ -71,16 +115,18 @@ def guests_of_tape(header: Header, algo: Path | None, place: str) -> Guests:
     Raises TapeError when a module is not where it was or is not the same.
     """
     guests = Guests()
-    given = read_module(algo) if algo is not None else None
-    if algo is not None and given is not None and not header.algos:  # recorded without any: now there is one
-        guests.add_each(given, algo.stem, header.symbols, str(algo))
+    if algo is not None and not header.algos:  # recorded without any: now there is one
+        guests.add_each(load_guest(str(algo), algo.stem, read_module(algo)), algo.stem, header.symbols, str(algo))
     for entry in header.algos:
-        wasm = given if given is not None else _find(entry.path, entry.sha256)
-        if wasm is None:
+        path, generation = (str(algo), "") if algo is not None else (entry.path, entry.abi)
+        source = read_module(algo) if algo is not None else _find(entry.path, entry.sha256)
+        if source is None:
             was = f"{entry.name} (sha256 {entry.sha256[:12]}…)"
             problem = f"was made with {was}, which is not at {entry.path or '?'} any more"
             raise TapeError(problem, place=place, mend="name a module to replay with: --algo X.wasm")
-        guests.add(entry.name, wasm, entry.symbols, str(algo) if algo is not None else entry.path)
+        guest = load_guest(path, entry.name, source, generation)
+        spec = AlgoSpec(entry.name, guest, entry.symbols, entry.venues, entry.params, entry.label, entry.restarts)
+        guests.add(spec, path)
     return guests
 
 
@@ -89,6 +135,21 @@ def _find(path: str, sha256: str) -> bytes | None:
     if path and Path(path).is_file():
         candidates.append(read_module(Path(path)))
     return next((wasm for wasm in candidates if hashlib.sha256(wasm).hexdigest() == sha256), None)
+
+
+def predictors_of(text: str, place: str) -> Callable[[str], Predictor] | None:
+    """`package.module:function` → that function. Raises ConfigError."""
+    if not text:
+        return None
+    module, _, name = text.partition(":")
+    try:
+        made = getattr(importlib.import_module(module), name)
+    except Exception as error:  # noqa: BLE001 - it is the user's module: whatever it raises is told
+        problem = f"features.predictor = {text!r} cannot be loaded: {type(error).__name__}: {error}"
+        raise ConfigError(problem, place=place, mend="write package.module:function, of an installed package") from None
+    if not callable(made):
+        raise ConfigError(f"features.predictor = {text!r} is not a function", place=place, mend="name a function")
+    return made  # type: ignore[no-any-return]
 
 
 def instrument_of(venue: str, text: str) -> Instrument:
@@ -102,35 +163,55 @@ def instrument_of(venue: str, text: str) -> Instrument:
         raise InstrumentError(f"{text!r}: {error.problem}", place="--instrument", mend=mend) from None
 
 
-def spec_of(
-    venue: Venue, symbols: Sequence[str], guests: Guests, limits: Limits, *,
-    depth: int, fees: Fees, tag: str, instruments: Mapping[str, Instrument], depth_from: str = "--depth",
-) -> EngineSpec:  # fmt: skip
-    """Raises ConfigError for a depth, an order side or an algo's symbol that the venue or the session does not have."""
-    if venue.orders is None:
+def venue_spec(
+    venue: Venue, *, depth: int, depth_from: str, instruments: Mapping[str, Instrument] | None = None,
+    pools: tuple[PoolId, ...] = (),
+) -> VenueSpec:  # fmt: skip
+    """Raises ConfigError for a depth or an order side that the venue does not have."""
+    if venue.orders is None and not venue.capabilities.onchain:
         mend = "its plugin must offer an order encoder, with which paper orders are written"
         raise ConfigError(f"{venue.name} takes no orders", place="--venues", mend=mend)
     if depth not in venue.capabilities.depths:
         offered = ", ".join(map(str, venue.capabilities.depths))
         raise ConfigError(f"{venue.name} has no book of depth {depth}", place=depth_from, mend=f"choose from {offered}")
+    return VenueSpec(venue=venue, depth=depth, instruments=dict(instruments or {}), pools=pools)
+
+
+def spec_of(
+    venues: Sequence[VenueSpec], symbols: Sequence[str], guests: Guests, limits: Limits, *, fees: Fees, tag: str,
+    predictors: Callable[[str], Predictor] | None = None,
+) -> EngineSpec:  # fmt: skip
+    """Raises ConfigError for an algo's symbol or venue that the session does not have, or two venues of one id."""
+    names = [venue.venue.name for venue in venues]
+    ids = {venue.venue.venue_id for venue in venues}
+    if len(ids) < len(venues):
+        raise ConfigError(f"two of {', '.join(names)} have one venue id", place="--venues", mend="leave one out")
     for algo in guests.specs:
-        for symbol in algo.symbols:
-            if symbol not in symbols:
-                problem = f"algo {algo.name} wants {symbol}, which is not followed"
-                raise ConfigError(problem, place="[[algos]]", mend=f"add {symbol} to the symbols")
+        for given, known, what in ((algo.symbols, symbols, "symbols"), (algo.venues, names, "venues")):
+            for one in given:
+                if one not in known:
+                    problem = f"algo {algo.name} wants {one}, which is not followed"
+                    raise ConfigError(problem, place="[[algos]]", mend=f"add {one} to the {what}")
     return EngineSpec(
-        venue=venue, symbols=tuple(dict.fromkeys(symbols)), depth=depth, limits=limits, algos=tuple(guests.specs),
-        instruments=dict(instruments), fees=fees, tag=tag,
+        venues=tuple(venues), symbols=tuple(dict.fromkeys(symbols)), limits=limits, algos=tuple(guests.specs),
+        fees=fees, tag=tag, predictors=predictors,
     )  # fmt: skip
 
 
-def spec_of_tape(venue: Venue, header: Header, guests: Guests, limits: Limits | None) -> EngineSpec:
+def spec_of_tape(header: Header, guests: Guests, limits: Limits | None, load: Callable[[str], Venue]) -> EngineSpec:
     """The session a tape records, with other limits if some are given. Raises TapeError for a damaged header."""
     try:
-        recorded, fees, instruments = limits_from(header), fees_from(header), instruments_from(header)
+        recorded, fees = limits_from(header), fees_from(header)
+        venues = [(entry, instruments_from(entry)) for entry in header.venues]
     except (TypeError, msgspec.ValidationError) as error:
         raise TapeError(f"header: {error}", place="tape", mend="this tape's head is damaged") from None
+    made = [
+        venue_spec(
+            load(entry.name), depth=entry.depth, depth_from="the tape's header", instruments=known, pools=entry.pools
+        )
+        for entry, known in venues
+    ]
+    predictors = predictors_of(header.predictor, "the tape's header")
     return spec_of(
-        venue, header.symbols, guests, limits or recorded, depth=header.depth, fees=fees, tag=header.tag,
-        instruments=instruments, depth_from="the tape's header",
-    )  # fmt: skip
+        made, header.symbols, guests, limits or recorded, fees=fees, tag=header.tag, predictors=predictors
+    )

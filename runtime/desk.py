@@ -10,9 +10,10 @@ from typing import Final
 
 from connectors.errors import GuestFault
 from connectors.events import ExecReport, ExecType, Notice, RejectCode, Trade
-from connectors.orders import Action, Approved, CancelOrder
-from connectors.session import Send
+from connectors.orders import Action, Approved, CancelOrder, OrderType
+from connectors.session import Send, WakeAt
 from oms.manager import Oms, Order
+from oms.state import OrderState
 from risk.checks import TradingState
 from risk.denial import Denied
 from risk.exposure import LiveOrder
@@ -21,6 +22,7 @@ from runtime import abi
 from runtime.abi import ActionKind
 from runtime.inputs import ActionRecord, Output, Trace, Verdict
 from runtime.instance import AlgoInstance
+from runtime.intents import Intent, Policy
 from runtime.sim.paper import PaperOutput, PaperVenue
 
 _REFUSED: Final = frozenset({ExecType.REJECTED, ExecType.REPLACE_REJECTED, ExecType.CANCEL_REJECTED})
@@ -28,30 +30,28 @@ _NOTHING: Final = (0,) * 10
 _NEW: Final = int(ActionKind.NEW)
 _CANCEL: Final = int(ActionKind.CANCEL)
 _AMEND: Final = int(ActionKind.AMEND)
+_INTENT: Final = int(ActionKind.INTENT)
+_IOC: Final = int(OrderType.IOC)
 _OURS: Final = (0, 0, 0, 0, int(ActionKind.CANCEL), 0, 0, 0, 0, 0)
 
 
 class Desk:
-    """Orders of one account. `out` and `trace` belong to the turn (engine.py)."""
+    """Orders of one account. `papers[market]` takes that market's orders; `out` and `trace` belong to the turn."""
 
     def __init__(
-        self,
-        gate: Gate,
-        oms: Oms,
-        paper: PaperVenue,
-        algos: list[AlgoInstance],
-        tag: str,
-        out: list[Output],
-        trace: Trace,
-    ) -> None:
+        self, gate: Gate, oms: Oms, papers: list[PaperVenue], algos: list[AlgoInstance], tag: str,
+        out: list[Output], trace: Trace,
+    ) -> None:  # fmt: skip
         self.gate = gate
         self.oms = oms
-        self.paper = paper
+        self.papers = papers
         self.algos = algos
         self.actions = 0
         self.approved = 0
         self.denied: Counter[str] = Counter()
-        self.marks: list[int] = []  # bid + ask of each instrument's last valid book; 0 before the first
+        self.marks = [0] * len(papers)  # bid + ask of each market's last valid book; 0 before the first
+        self.intents: dict[tuple[int, int], Intent] = {}
+        self.faulted: list[AlgoInstance] = []  # since the engine last looked, for their restart
         self._tag = tag
         self._is_latching = False
         self._our_cancels: set[str] = set()  # client order ids that we, not the guest, are cancelling
@@ -67,19 +67,18 @@ class Desk:
                 self._act(algo, action, now_ns)
 
     def _act(self, algo: AlgoInstance, action: Action, now_ns: int) -> None:
-        self.actions = n = self.actions + 1
         kind = action[4]
-        name = f"{self._tag}-{n}"
         if kind == _NEW:
-            new = self.gate.check_new(algo.index, name, action, now_ns)
-            if type(new) is Approved:
-                self.approved += 1
-                self._trace.append(ActionRecord(n, algo.index, "algo", action, new.approval, name, None))
-                algo.state_of(new.order.instrument).add(self.oms.submit(new))
-                self._sent(self.paper.submit(new, now_ns), now_ns)
-            else:
-                self._record(algo, action, new, now_ns)
-        elif kind == _CANCEL:
+            self._new(algo, action, action, "algo", now_ns)
+            return
+        if kind == _INTENT:
+            self._intend(algo, action, now_ns)
+            return
+        self.actions = n = self.actions + 1
+        name = f"{self._tag}-{n}"
+        if kind == _CANCEL:
+            if self.intents:
+                self._forget(algo.index, action[0])
             cancel = self.gate.check_cancel(algo.index, name, action[0], now_ns)
             self._record(algo, action, cancel, now_ns)
             if isinstance(cancel, Approved):
@@ -89,16 +88,31 @@ class Desk:
             self._record(algo, action, amend, now_ns)
             if isinstance(amend, Approved):
                 self.oms.amend(amend)
-                self._sent(self.paper.amend(amend, now_ns), now_ns)
+                self._sent(self.papers[amend.order.instrument].amend(amend, now_ns), now_ns)
         else:
             self._record(algo, action, self.gate.check_kind(kind), now_ns)
+
+    def _new(self, algo: AlgoInstance, order: Action, asked: Action, by: str, now_ns: int) -> bool:
+        """Asks the gate for `order` and sends it; `asked` is what the guest wrote. False when it was denied."""
+        self.actions = n = self.actions + 1
+        name = f"{self._tag}-{n}"
+        new = self.gate.check_new(algo.index, name, order, now_ns)
+        if type(new) is not Approved:
+            self._record(algo, asked, new, now_ns, by)
+            return False
+        self.approved += 1
+        self._trace.append(ActionRecord(n, algo.index, by, asked, new.approval, name, None))
+        market = new.order.instrument
+        algo.views[algo.symbol_of[market]].state.add(self.oms.submit(new))
+        self._sent(self.papers[market].submit(new, now_ns), now_ns)
+        return True
 
     def _record(self, algo: AlgoInstance, action: Action, verdict: Verdict, now_ns: int, by: str = "algo") -> None:
         """Every action and its verdict becomes an output of the turn; a denial reaches the guest at once."""
         if isinstance(verdict, Denied):
             self._trace.append(ActionRecord(self.actions, algo.index, by, action, 0, "", verdict))
             self.denied[verdict.reason] += 1
-            symbol_idx = action[8] if action[8] < len(algo.states) else 0
+            symbol_idx = action[8] if action[8] < len(algo.views) else 0
             self._rejected(algo, action[0], verdict.code, symbol_idx, now_ns)
         else:
             name = verdict.order.client_order_id
@@ -108,8 +122,71 @@ class Desk:
     def _cancel(self, approved: Approved[CancelOrder], now_ns: int) -> None:
         order = self.oms.cancel(approved)
         if order is not None:
-            self.algos[order.algo].state_of(order.instrument).update(order)
-        self._sent(self.paper.cancel(approved, now_ns), now_ns)
+            self.algos[order.algo].view_of(order.instrument).state.update(order)
+        self._sent(self.papers[approved.order.instrument].cancel(approved, now_ns), now_ns)
+
+    # --- intents (intents.py) --------------------------------------------------------------------------------------
+
+    def _intend(self, algo: AlgoInstance, action: Action, now_ns: int) -> None:
+        target = self.gate.target(algo.index, action[6], action[7], action[8])
+        if action[5] > Policy.AGGRESSIVE_CHASE or isinstance(target, Denied):
+            self.actions += 1
+            self._record(algo, action, target if isinstance(target, Denied) else self.gate.check_policy(action[5]), now_ns)
+            return
+        if (algo.index, action[0]) in self.intents:
+            self._new(algo, action[:4] + (_NEW, _IOC) + action[6:9] + (0,), action, "algo", now_ns)  # a duplicate
+            return
+        intent = Intent(algo.index, target, action, now_ns)
+        self._ask(algo, intent, "algo", now_ns)
+        if intent.deadline_ns and (algo.index, action[0]) in self.intents:
+            self._out.append(WakeAt(intent.deadline_ns))
+
+    def _ask(self, algo: AlgoInstance, intent: Intent, by: str, now_ns: int) -> None:
+        """One more order of an intent."""
+        key = (algo.index, intent.order_id)
+        self.gate.reserved.discard(key)
+        market = self.gate.markets[intent.market]
+        tick_1e9 = market.instrument.tick_size_1e9 if market.instrument is not None else 1
+        bid_1e9, ask_1e9 = market.book.touch()
+        order = intent.order(intent.price_1e9(ask_1e9 if intent.side > 0 else bid_1e9, tick_1e9))
+        intent.is_waiting = False
+        intent.client_order_id = f"{self._tag}-{self.actions + 1}"
+        self.intents[key] = intent
+        if not self._new(algo, order, intent.action, by, now_ns):
+            self.intents.pop(key, None)
+
+    def chase(self, market: int, now_ns: int) -> None:
+        """A valid book: intents that wait for one at this market ask again."""
+        for intent in [intent for intent in self.intents.values() if intent.is_waiting and intent.market == market]:
+            algo = self.algos[intent.algo]
+            if not algo.is_alive or intent.left_1e8 <= 0 or intent.is_over(now_ns):
+                self._forget(intent.algo, intent.order_id)
+            else:
+                self._ask(algo, intent, "intent", now_ns)
+
+    def expire(self, now_ns: int) -> None:
+        """Intents whose time is over end, and what they have open is cancelled."""
+        for key in [key for key, intent in self.intents.items() if intent.is_over(now_ns)]:
+            self._forget(*key)
+            self.cancel_all(lambda live, key=key: (live.algo, live.order_id) == key, now_ns)  # type: ignore[misc]
+
+    def _forget(self, algo: int, order_id: int) -> None:
+        self.intents.pop((algo, order_id), None)
+        self.gate.reserved.discard((algo, order_id))
+
+    def _follow(self, order: Order, report: ExecReport, now_ns: int) -> None:
+        """An intent's order was reported on: is there more to ask? A fill counts whenever it comes."""
+        intent = self.intents.get((order.algo, order.order_id))
+        if intent is None:
+            return
+        intent.left_1e8 -= report.last_qty_1e8
+        if not order.is_finished or intent.is_waiting or order.client_order_id != intent.client_order_id:
+            return
+        if order.state is OrderState.REJECTED or intent.is_spent or intent.is_over(now_ns):
+            self._forget(order.algo, order.order_id)
+        else:
+            intent.is_waiting = True
+            self.gate.reserved.add((order.algo, order.order_id))
 
     # --- cancels of ours -------------------------------------------------------------------------------------------
 
@@ -127,16 +204,19 @@ class Desk:
     def fault(self, algo: AlgoInstance, fault: GuestFault, now_ns: int) -> None:
         """A guest broke its contract: it is out, its orders go, nothing else notices."""
         self._out.append(Notice("error", algo.disable(fault)))
+        self.faulted.append(algo)
+        for key in [key for key in self.intents if key[0] == algo.index]:
+            self._forget(*key)
         self.cancel_all(lambda live: live.algo == algo.index, now_ns)
 
     # --- reports ---------------------------------------------------------------------------------------------------
 
     def on_trade(self, trade: Trade, now_ns: int) -> None:
-        self.reports(self.paper.on_trade(trade, now_ns), now_ns)
+        self.reports(self.papers[trade.instrument].on_trade(trade, now_ns), now_ns)
 
     def on_book(self, instrument: int, now_ns: int) -> None:
         """The paper venue looks at a valid book; resting orders may fill."""
-        self.reports(self.paper.on_book(instrument, now_ns), now_ns)
+        self.reports(self.papers[instrument].on_book(instrument, now_ns), now_ns)
 
     def _sent(self, outputs: list[PaperOutput], now_ns: int) -> None:
         for output in outputs:
@@ -172,30 +252,36 @@ class Desk:
         if applied.anomaly:
             self._out.append(Notice("error", f"order {order.client_order_id}: {applied.anomaly}"))
         algo = self.algos[order.algo]
-        state = algo.state_of(order.instrument)
-        if state.update(order):
+        view = algo.view_of(order.instrument)
+        if view.state.update(order):
             algo.deployment.unseen += 1
         if applied.fill:
-            position = self.oms.position(order.algo, order.instrument)
-            position.mid_sum_1e9 = self.marks[order.instrument]
-            state.position(position)
             self._filled(algo, order, report, now_ns)
         elif report.exec_type is ExecType.CANCEL_REJECTED and report.client_order_id in self._our_cancels:
             self._our_cancels.discard(report.client_order_id)  # the guest did not ask for it
         elif report.exec_type in _REFUSED:
-            self._rejected(algo, order.order_id, report.reject_code, state.symbol_id, now_ns)
+            self._rejected(algo, order.order_id, report.reject_code, view.symbol_id, now_ns)
         if order.is_finished:
             self._our_cancels.discard(report.client_order_id)
+        if self.intents:
+            self._follow(order, report, now_ns)
 
     def _filled(self, algo: AlgoInstance, order: Order, report: ExecReport, now_ns: int) -> None:
+        view = algo.view_of(order.instrument)
+        position = self.oms.position(order.algo, order.instrument)
+        position.mid_sum_1e9 = self.marks[order.instrument]
+        if view.position is not None:
+            position = view.position
+            position.mid_sum_1e9 = self.marks[view.own]
+            position.fill(order.side, report.last_qty_1e8, report.last_px_1e9, report.fee_1e9)
+        view.state.position(position)
         if not algo.is_alive:
             return
-        state = algo.state_of(order.instrument)
         fill = abi.FILL.pack(
-            order.order_id, report.last_px_1e9, report.last_qty_1e8, now_ns, order.side, state.symbol_id
+            order.order_id, report.last_px_1e9, report.last_qty_1e8, now_ns, order.side, view.symbol_id
         )
         try:
-            algo.on_fill(fill, state)
+            algo.on_fill(fill, view)
         except GuestFault as fault:
             self.fault(algo, fault, now_ns)
 
@@ -218,10 +304,10 @@ class Desk:
         """RiskSnapshot.reduce_only follows the gate: not ACTIVE, or the loss of that instrument's currency latched."""
         gate = self.gate
         for algo in self.algos:
-            for state, index in zip(algo.states, algo.deployment.instruments, strict=True):
-                instrument = gate.markets[index].instrument
+            for view in algo.views:
+                instrument = gate.markets[view.own].instrument
                 is_latched = instrument is not None and instrument.quote in gate.latched
-                state.limits(gate.limits, reduce_only=gate.state is not TradingState.ACTIVE or is_latched)
+                view.state.limits(gate.limits, reduce_only=gate.state is not TradingState.ACTIVE or is_latched)
 
     def _is_latched(self, live: LiveOrder) -> bool:
         instrument = self.gate.markets[live.instrument].instrument

@@ -5,16 +5,15 @@
 Pure: no clock, no randomness, no socket, no file, no await. The same inputs give the same outputs, whoever feeds
 them: live, paper, replay, backtest, simulation, tests.
 
-Within a turn a guest's callbacks come in this order: on_fill / on_reject, then on_book.
+Within a turn a guest's callbacks come in this order: on_fill / on_reject, on_book, then what `rounds.py` holds:
+on_nbbo, on_message, on_heartbeat.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-
-import msgspec
+from collections.abc import Sequence
 
 from connectors.book import L2Book
-from connectors.errors import BookGap, GuestFault
+from connectors.errors import BookGap, ConfigError, GuestFault
 from connectors.events import (
     BookDelta,
     BookLost,
@@ -26,44 +25,19 @@ from connectors.events import (
     VenueStatus,
 )
 from connectors.instrument import Instrument
-from connectors.session import MarketSession, OrderEncoder, Reconnect, Send, SessionPlan, Venue, WakeAt
+from connectors.pool import ChainFee, PoolUpdate
 from connectors.session import Output as SessionOutput
+from connectors.session import Reconnect, Send, WakeAt
 from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS
 from oms.manager import Oms
-from risk.checks import Link, Market, TradingState
-from risk.gate import Deployment, Gate
-from risk.limits import Limits
-from runtime.algostate import AlgoState
+from risk.checks import TradingState
+from risk.gate import Gate
+from runtime.assembly import Assembly
 from runtime.desk import Desk
-from runtime.host import AlgoHost
 from runtime.inputs import Command, Frame, Input, LinkDown, LinkUp, Output, Timer, Trace, VenueOutput
-from runtime.instance import AlgoInstance
-from runtime.sim.paper import Fees, PaperVenue
-
-
-class AlgoSpec(msgspec.Struct, frozen=True):
-    """One deployment: a loaded guest and the symbols it is given, the first being its primary."""
-
-    name: str
-    host: AlgoHost
-    symbols: tuple[str, ...]
-
-
-class EngineSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that decides an engine's outputs besides its inputs. A tape's header holds the same.
-
-    `symbols` are of the one venue; their order gives the instruments' indices. `instruments`: metadata known before
-    the venue tells. `tag` begins every client order id of the session.
-    """
-
-    venue: Venue
-    symbols: tuple[str, ...]
-    depth: int
-    limits: Limits
-    algos: tuple[AlgoSpec, ...]
-    instruments: Mapping[str, Instrument] = {}
-    fees: Fees = Fees()
-    tag: str = "vg"
+from runtime.port import Port
+from runtime.rounds import Rounds
+from runtime.spec import EngineSpec
 
 
 class Stats:
@@ -77,10 +51,11 @@ class Stats:
 
 
 class Engine:
-    """The whole gateway of one venue as a function of its inputs.
+    """The whole gateway as a function of its inputs.
 
-    After each `step`: `trace` holds the turn's outputs that count for the hash, `touched` the instruments whose books
-    were applied and are valid. Both are emptied at the next step.
+    A market is one symbol at one venue, or one pool; `names[i]` is the i-th one's name, `books[i]` its book. After each
+    `step`: `trace` holds the turn's outputs that count for the hash, `touched` the markets whose books were applied and
+    are valid. Both are emptied at the next step.
     """
 
     def __init__(self, spec: EngineSpec) -> None:
@@ -88,52 +63,30 @@ class Engine:
         self.stats = Stats()
         self.trace: Trace = []
         self.touched: list[int] = []
-        self._out: list[Output] = []
-        self._checksum = spec.venue.checksum
-        self.link = Link()
-        self.instruments: list[Instrument | None] = [spec.instruments.get(symbol) for symbol in spec.symbols]
-        self.books = [self._new_book(instrument) for instrument in self.instruments]
         self.lost: Counter[str] = Counter()
-        known = {index: instrument for index, instrument in enumerate(self.instruments) if instrument is not None}
-        self.session: MarketSession = spec.venue.market(
-            SessionPlan(symbols=tuple(enumerate(spec.symbols)), depth=spec.depth, instruments=known)
-        )
-        markets = [Market(i, book, self.link) for i, book in zip(self.instruments, self.books, strict=True)]
-        deployments = [
-            Deployment(spec.venue.venue_id, tuple(spec.symbols.index(symbol) for symbol in algo.symbols))
-            for algo in spec.algos
-        ]
-        self.gate = Gate(spec.limits, markets, deployments)
+        self._out: list[Output] = []
+        made = Assembly(spec, self.trace)
+        self.ports = made.ports
+        self.names = made.names
+        self.algos = made.algos
+        self.books: list[L2Book] = made.books
+        self.instruments: list[Instrument | None] = made.instruments
+        self.book_times = made.book_times  # the venue's own time of each book
+        self.features = made.features
+        self._fees = made.fees
+        self._followers, self._holders = made.followers, made.holders
+        self._watchers, self._poolers = made.watchers, made.poolers
+        self._port_of = [port for port in made.ports.values() for _ in port.indices]
+        self._checksums = [port.checksum for port in self._port_of]
+        self._predictors = [spec.predictors(name) if spec.predictors is not None else None for name in made.names]
+        self.gate = Gate(spec.limits, made.markets, [algo.deployment for algo in self.algos], is_paper=spec.is_paper)
         self.oms = Oms()
-        self.algos = [
-            AlgoInstance(index, algo.name, algo.host, deployment, spec.limits, self.trace)
-            for index, (algo, deployment) in enumerate(zip(spec.algos, deployments, strict=True))
-        ]
-        self._followers: list[list[tuple[AlgoInstance, AlgoState]]] = [
-            [(algo, algo.state_of(index)) for algo in self.algos if index in algo.deployment.instruments]
-            for index in range(len(spec.symbols))
-        ]
-        self.book_times = [""] * len(self.books)  # the venue's own time of each book
-        paper = PaperVenue(self._encoder(), self.books, self.book_times, spec.fees, spec.venue.refusals)
-        self.desk = Desk(self.gate, self.oms, paper, self.algos, spec.tag, self._out, self.trace)
-        self.desk.marks = [0] * len(self.books)
-        for index in known:
-            self._tell_metadata(index)
-
-    def _encoder(self) -> OrderEncoder:
-        if self.spec.venue.orders is None:
-            msg = f"venue {self.spec.venue.name} has no order encoder"
-            raise ValueError(msg)
-        return self.spec.venue.orders(self.instruments)
-
-    def _new_book(self, instrument: Instrument | None) -> L2Book:
-        if instrument is None:
-            return L2Book(depth=self.spec.depth)
-        return L2Book(
-            depth=self.spec.depth,
-            price_digit_1e9=10 ** (PRICE_DECIMALS - instrument.price_precision),
-            size_digit_1e8=10 ** (SIZE_DECIMALS - instrument.size_precision),
-        )
+        papers = [port.paper for port in self._port_of]
+        self.desk = Desk(self.gate, self.oms, papers, self.algos, spec.tag, self._out, self.trace)
+        self.rounds = Rounds(self.desk, self.algos, [algo.restarts for algo in spec.algos], made.mail, self._out)
+        for index, instrument in enumerate(self.instruments):
+            if instrument is not None:
+                self._tell_metadata(index)
 
     # --- the turn --------------------------------------------------------------------------------------------------
 
@@ -152,33 +105,45 @@ class Engine:
         if now_ns >= self.gate.day_end_ns and self.gate.roll(now_ns):
             self._new_day()
         if type(given) is Frame:
-            self.stats.frames += 1
-            self.link.last_ns = now_ns
-            self._session(self.session.receive(given.raw, now_ns), now_ns)
-        elif type(given) is Timer:
-            self._session(self.session.tick(now_ns), now_ns)
-        elif type(given) is LinkUp:
-            self.link.last_ns = now_ns
-            self._session(self.session.open(now_ns), now_ns)
-        elif type(given) is LinkDown:
-            self.link.last_ns = -1
-            self._session(self.session.close(now_ns), now_ns)
-        elif type(given) is Command:
-            self._command(given, now_ns)
+            port = self.ports.get(given.venue)
+            if port is not None:
+                self.stats.frames += 1
+                port.link.last_ns = now_ns
+                self._session(port, port.session.receive(given.raw, now_ns), now_ns)
+        else:
+            self._rare(given, now_ns)
+        if self.rounds.is_due(now_ns):
+            self.rounds.run(now_ns)
         return out
 
-    def _session(self, outputs: Sequence[SessionOutput], now_ns: int) -> None:
+    def _rare(self, given: Input, now_ns: int) -> None:
+        """Everything but frames."""
+        if isinstance(given, Timer):
+            for port in self.ports.values():
+                self._session(port, port.session.tick(now_ns), now_ns)
+            self.rounds.wake()
+        elif isinstance(given, LinkUp | LinkDown):
+            if given.venue in self.ports:
+                self._link(self.ports[given.venue], is_up=isinstance(given, LinkUp), now_ns=now_ns)
+        elif isinstance(given, Command):
+            self._command(given, now_ns)
+
+    def _link(self, port: Port, *, is_up: bool, now_ns: int) -> None:
+        port.link.last_ns = now_ns if is_up else -1
+        self._session(port, port.session.open(now_ns) if is_up else port.session.close(now_ns), now_ns)
+
+    def _session(self, port: Port, outputs: Sequence[SessionOutput], now_ns: int) -> None:
         for output in outputs:
             kind = type(output)
             if kind is BookDelta:
                 self._delta(output, now_ns)  # type: ignore[arg-type]
             elif kind is Send:
                 self.trace.append(output.data)  # type: ignore[union-attr]
-                self._out.append(VenueOutput(self.spec.venue.name, output))  # type: ignore[arg-type]
+                self._out.append(VenueOutput(port.name, output))  # type: ignore[arg-type]
             else:
-                self._event(output, now_ns)
+                self._event(port, output, now_ns)
 
-    def _event(self, output: SessionOutput, now_ns: int) -> None:
+    def _event(self, port: Port, output: SessionOutput, now_ns: int) -> None:
         match output:
             case BookSnapshot():
                 self._snapshot(output, now_ns)
@@ -186,20 +151,31 @@ class Engine:
                 self._lose(instrument, reason)
             case Trade():
                 self.stats.trades += 1
+                features = self.features[output.instrument]
+                if features is not None:
+                    features.on_trade(output, now_ns)
                 self.desk.on_trade(output, now_ns)
             case WakeAt() | Notice():
                 self._out.append(output)
             case Reconnect():
-                self.link.last_ns = -1
-                self._out.append(VenueOutput(self.spec.venue.name, output))
+                port.link.last_ns = -1
+                self._out.append(VenueOutput(port.name, output))
             case InstrumentUpdate(index, definition):
                 self._define(index, definition)
             case VenueStatus(venue, system):
-                if system != self.link.system:
+                if system != port.link.system:
                     self._out.append(Notice("warning", f"{venue} is {system}"))
-                self.link.system = system
+                port.link.system = system
             case ExecReport():
                 self.desk.reports([output], now_ns)
+            case PoolUpdate():
+                for algo, pools, slot in self._poolers[output.instrument]:
+                    pools.update(slot, output)
+                    algo.changed()
+            case ChainFee():
+                self._fees.set(output)
+                for algo in self.algos:
+                    algo.changed()
 
     # --- books -----------------------------------------------------------------------------------------------------
 
@@ -236,8 +212,9 @@ class Engine:
         The mid may have moved: gate and positions are marked anew before anybody acts on it.
         """
         stats = self.stats
-        if expected is not None and self._checksum is not None:
-            if self._checksum(book) != expected:
+        checksum = self._checksums[index]
+        if expected is not None and checksum is not None:
+            if checksum(book) != expected:
                 stats.checksums_failed += 1
                 self._gap(index, "checksum" if book.is_deep else "checksum of a thin book", now_ns)
                 return
@@ -250,35 +227,78 @@ class Engine:
                 self._mark_positions(index, bid_1e9 + ask_1e9)
             if self.gate.mark(index, bid_1e9 + ask_1e9):
                 self.desk.loss_latched(now_ns)
-        if self.desk.paper.is_busy:
+        if self._port_of[index].paper.is_busy:
             self.desk.on_book(index, now_ns)
-        for algo, state in self._followers[index]:
+        features = self.features[index]
+        if features is not None:
+            features.on_book(book, now_ns)
+            if self._predictors[index] is not None:
+                self._predict(index, now_ns)
+        for algo, view in self._followers[index]:
             if not algo.is_alive:
                 continue
             try:
-                actions = algo.on_book(book.buffer, state)
+                actions = algo.on_book(book.buffer, view)
             except GuestFault as fault:
                 self.desk.fault(algo, fault, now_ns)
             else:
                 if actions:
                     self.desk.act(algo, actions, now_ns)
+        if self._watchers[index] or self._poolers[index]:
+            self._tell_watchers(index)
+        if self.desk.intents:
+            self.desk.chase(index, now_ns)
+
+    def _tell_watchers(self, index: int) -> None:
+        """This book, valid or lost, is one of several that some guest looks at."""
+        for algo, pools, slot in self._poolers[index]:
+            pools.refresh(slot)
+            algo.changed()
+        for algo, view in self._watchers[index]:
+            self.rounds.book_changed(algo, view, is_pool=index in view.slots)
+
+    def _predict(self, index: int, now_ns: int) -> None:
+        """A model of the user's; what it raises costs it its place, not the turn."""
+        features, predictor = self.features[index], self._predictors[index]
+        if features is None or predictor is None:
+            return
+        try:
+            prediction = predictor(memoryview(features.buffer).toreadonly(), self.books[index], now_ns)
+            if prediction is not None:
+                features.predict(prediction, now_ns)
+        except Exception as error:  # noqa: BLE001 - whatever the user's code does, the turn goes on
+            self._predictors[index] = None
+            problem = f"predictor of {self.names[index]} raised {type(error).__name__}: {error}"
+            self._out.append(Notice("error", f"{problem}; it is not asked again"))
 
     def _mark_positions(self, index: int, mid_sum_1e9: int) -> None:
-        for algo, state in self._followers[index]:
+        for algo, view in self._holders[index]:
             position = self.oms.positions.get((algo.index, index))
             if position is not None:
                 position.mid_sum_1e9 = mid_sum_1e9
-                state.mark(position)
+            if view.position is not None:
+                if index != view.own:
+                    continue
+                position = view.position
+                position.mid_sum_1e9 = mid_sum_1e9
+            if position is not None:
+                view.state.mark(position)
 
     def _gap(self, index: int, reason: str, now_ns: int) -> None:
         """This book is not the venue's: drop it now, ask for a new one, leave the others alone."""
         self._lose(index, reason)
         self.stats.resyncs += 1
-        self._session(self.session.resync(index, reason, now_ns), now_ns)
+        port = self._port_of[index]
+        self._session(port, port.session.resync(index, reason, now_ns), now_ns)
 
     def _lose(self, index: int, reason: str) -> None:
         self.lost[reason] += 1
         self.books[index].invalidate(reason)
+        features = self.features[index]
+        if features is not None:
+            features.on_lost()
+        if self._watchers[index] or self._poolers[index]:
+            self._tell_watchers(index)
 
     # --- metadata, days, people ------------------------------------------------------------------------------------
 
@@ -295,13 +315,21 @@ class Engine:
     def _tell_metadata(self, index: int) -> None:
         instrument = self.instruments[index]
         if instrument is not None:
-            for _, state in self._followers[index]:
-                state.instrument(instrument)
+            for _, view in self._holders[index]:
+                if view.own == index:
+                    view.state.instrument(instrument)
 
     def _new_day(self) -> None:
         self.oms.new_session()
-        for (algo, instrument), position in self.oms.positions.items():
-            self.algos[algo].state_of(instrument).position(position)
+        for (algo, market), position in self.oms.positions.items():
+            view = self.algos[algo].view_of(market)
+            if view.position is None:
+                view.state.position(position)
+        for instance in self.algos:
+            for view in instance.views:
+                if view.position is not None:
+                    view.position.new_session()
+                    view.state.position(view.position)
 
     def _command(self, command: Command, now_ns: int) -> None:
         if command.name == "kill":
@@ -314,9 +342,24 @@ class Engine:
             self.gate.arm()
         elif command.name == "stop":
             self._stop(now_ns)
+        elif command.name == "set":
+            self._set(command, now_ns)
         else:
             self._out.append(Notice("error", f"unknown command {command.name!r}"))
         self.desk.show_limits()
+
+    def _set(self, command: Command, now_ns: int) -> None:
+        """New values for a guest's parameters: all of them, or none and the reason."""
+        algo = next((algo for algo in self.algos if algo.name == command.target), None)
+        if algo is None:
+            self._out.append(Notice("error", f"no algo is called {command.target!r}"))
+            return
+        try:
+            algo.config.set(command.params, now_ns)
+        except ConfigError as error:
+            self._out.append(Notice("error", str(error)))
+            return
+        algo.changed()
 
     def _stop(self, now_ns: int) -> None:
         """Each guest's last word, then the OMS sweeps what its cancel_all could not reach.

@@ -1,14 +1,13 @@
 """AlgoHost: one guest module in one store, called with records copied into its memory, its answers checked.
 
-A guest hands us three kinds of numbers: what `algo_alloc` returned, the address of its actions, and the address and
-length of a log line. All are unsigned 32-bit and checked against the memory's size before anything is read. What
-breaks the contract raises `GuestFault`; the engine then disables the instance. Nothing a guest does raises anything
-else.
+A guest hands us numbers: what `algo_alloc` returned, the address of its actions, and the address and length of a log
+line or a message. All are unsigned 32-bit and checked against the memory's size before anything is read. What breaks
+the contract raises `GuestFault`; the engine then disables the instance. Nothing a guest does raises anything else.
 """
 
 import ctypes
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from struct import unpack_from
 from typing import Final
 
@@ -19,15 +18,18 @@ from wasmtime import FuncType, Linker, Memory, Module, Trap, ValType, WasmtimeEr
 from connectors.errors import GuestFault, ModuleError
 from connectors.orders import Action
 from runtime import abi
+from runtime.abi import Region, Span
+from runtime.generation import callbacks_of, check_abi, detect
+from runtime.guest import LogLine, Sent
 from runtime.wasm import GuestCalls, HostCallback, define_import, func_at, strict_engine, strict_store
 
 LOG_BYTES_MAX: Final = 4096
 LOG_LINES_MAX: Final = 256  # a callback; what comes beyond is counted, not kept
+SENT_MAX: Final = 64  # messages a callback; the same
 MODULE_BYTES_MAX: Final = 4 * 2**20
 PAGE: Final = 65_536
 
-LogLine = tuple[int, bytes]  # level 0 trace … 4 error, the bytes as the guest wrote them
-
+_NO_SLOT: Final = memoryview(b"")
 _unpack_action = abi.ACTION.unpack_from
 _engine: WasmEngine | None = None
 
@@ -41,39 +43,36 @@ def shared_engine() -> WasmEngine:
 
 
 class AlgoHost:
-    """A loaded guest. `generation`, `sha256` and `callbacks` describe it; the `on_…` methods call it.
+    """A loaded guest (`guest.Guest`). `abi`: the generation to assume where exports do not decide.
 
     Raises ModuleError when the module cannot be hosted, saying what is wrong and how to mend it.
     """
 
-    def __init__(self, wasm: bytes, *, name: str) -> None:
+    is_sandboxed = True
+
+    def __init__(self, wasm: bytes, *, name: str, abi: str = "", compiled: Module | None = None) -> None:
         self.name = name
         self.sha256 = hashlib.sha256(wasm).hexdigest()
         self.logs: list[LogLine] = []
         self.logs_dropped = self.logs_cut = 0
+        self.sent: list[Sent] = []
+        self.sent_dropped = 0
         self._import_fault: GuestFault | None = None
         self._is_started = False  # a start function may log before its memory is ours to read
         self._view = memoryview(b"")
-        if len(wasm) > MODULE_BYTES_MAX:
-            raise self._refused(
-                f"is {len(wasm)} bytes, the most is {MODULE_BYTES_MAX}", "strip it, build with opt-level z"
-            )
-        if not wasm.startswith(b"\0asm"):
-            raise self._refused("is not a WASM binary", "give the .wasm that the compiler wrote, not its text form")
-        try:
-            module = Module(shared_engine(), wasm)
-        except WasmtimeError as error:
-            raise self._refused(
-                f"is not a module we run: {_cause(error)}", "build it for wasm32-unknown-unknown"
-            ) from None
-        self.generation = self._detect(module)
+        self._wasm, self._abi = wasm, abi
+        wanted = check_abi(abi, self._refused)
+        self._module = module = compiled or self._compile(wasm)
+        self.generation = detect(module, wanted, self._refused)
+        self.regions: Mapping[Region, Span] = _regions(self.generation)
         self._store = strict_store(shared_engine())
         self._calls = GuestCalls(self._store)
-        self._callbacks: list[object] = []  # host functions the library holds raw pointers to
+        self._host_functions: list[object] = []  # host functions the library holds raw pointers to
         self._funcs = self._instantiate(module)
         self._at = {export: func_at(func) for export, func in self._funcs.items()}
-        self._book_export = "algo_on_book_v3" if "algo_on_book_v3" in self._funcs else "algo_on_book"
-        self._book_at = self._at[self._book_export]
+        self._exports = callbacks_of(self.generation, frozenset(self._funcs))
+        self.callbacks = frozenset(self._exports)
+        self._book_at = self._at[self._exports["on_book"]] if "on_book" in self._exports else 0
         self._allocate()
 
     # --- loading ---------------------------------------------------------------------------------------------------
@@ -81,43 +80,23 @@ class AlgoHost:
     def _refused(self, problem: str, mend: str) -> ModuleError:
         return ModuleError(problem, place=self.name, mend=mend)
 
-    def _detect(self, module: Module) -> abi.Generation:
-        """The generation, from the exports; all signatures are checked here because calls will not be."""
-        found: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
-        memories = []
-        for export in module.exports:
-            if isinstance(export.type, FuncType):
-                found[export.name] = _signature(export.type)
-            elif export.name == "memory":
-                memories.append(export)
-        if not memories:
-            raise self._refused("exports no memory", "export it as `memory`, as the crate's guests do")
-        for name in abi.CORE_EXPORTS:
-            if name not in found:
-                raise self._refused(f"does not export {name}", "build it with the crate's export_algo! macro")
-        for name, wanted in (abi.CORE_EXPORTS | abi.OPTIONAL_EXPORTS).items():
-            if name in found and found[name] != wanted:
-                raise self._refused(
-                    f"{name} is {found[name]}, the ABI says {wanted}", "build it with the crate unchanged"
-                )
-        for item in module.imports:
-            if item.module != "env" or item.name not in abi.IMPORTS:
-                raise self._refused(
-                    f"imports {item.module}.{item.name}", "only env.host_log_impl and env.__seq_send exist"
-                )
-            if not isinstance(item.type, FuncType) or _signature(item.type) != abi.IMPORTS[item.name]:
-                raise self._refused(f"imports {item.name} with another signature", "build it with the crate unchanged")
-        if "algo_on_message" in found and "algo_on_book_v3" in found:
-            return abi.Generation.V0_4
-        if "algo_on_nbbo" in found:
+    def _compile(self, wasm: bytes) -> Module:
+        if len(wasm) > MODULE_BYTES_MAX:
             raise self._refused(
-                "is a multi-venue guest of 0.3", "build it with crate 0.4.0: on_nbbo guests of 0.3 are not hosted yet"
+                f"is {len(wasm)} bytes, the most is {MODULE_BYTES_MAX}", "strip it, build with opt-level z"
             )
-        if "algo_on_book_v3" in found:
-            return abi.Generation.V0_3
-        if "algo_on_book" in found:
-            return abi.Generation.V0_1
-        raise self._refused("exports neither algo_on_book nor algo_on_book_v3", "build it with export_algo!")
+        if not wasm.startswith(b"\0asm"):
+            raise self._refused("is not a WASM binary", "give the .wasm that the compiler wrote, not its text form")
+        try:
+            return Module(shared_engine(), wasm)
+        except WasmtimeError as error:
+            raise self._refused(
+                f"is not a module we run: {_cause(error)}", "build it for wasm32-unknown-unknown"
+            ) from None
+
+    def fresh(self) -> "AlgoHost":
+        """The same module in its first state, compiled once."""
+        return AlgoHost(self._wasm, name=self.name, abi=self._abi, compiled=self._module)
 
     def _instantiate(self, module: Module) -> dict[str, WasmFunc]:
         linker = Linker(shared_engine())
@@ -125,7 +104,7 @@ class AlgoHost:
         for name, (parameters, _) in abi.IMPORTS.items():
             func_type = FuncType([ValType.i64() if p == abi.I64 else ValType.i32() for p in parameters], [])
             callback = HostCallback(imports[name])
-            self._callbacks.append(callback)
+            self._host_functions.append(callback)
             define_import(linker, "env", name, func_type.ptr(), callback)
         try:
             instance = linker.instantiate(self._store, module)
@@ -145,34 +124,41 @@ class AlgoHost:
 
     def _allocate(self) -> None:
         """Asks the guest for each record once, and takes views of them: the base of its memory never moves."""
-        if self.generation is not abi.Generation.V0_1:
-            missing = abi.REGIONS_END - self._memory.data_len(self._store)
-            if missing > 0:
-                try:
-                    self._memory.grow(self._store, -(-missing // PAGE))
-                except WasmtimeError as error:
-                    raise self._refused(
-                        f"memory cannot be grown: {_cause(error)}", "give it at least 3 pages"
-                    ) from None
+        self._grow(max((at + size for at, size in self.regions.values()), default=0))
+        sizes = dict(abi.RECORDS)
+        if "on_nbbo" in self.callbacks:
+            sizes["nbbo"] = abi.NBBO_BYTES[self.generation]
+        if "on_message" in self.callbacks:
+            sizes["message"] = abi.MESSAGE_BYTES_MAX
         at: dict[str, int] = {}
-        for record, size in abi.RECORDS.items():
+        for record, size in sizes.items():
             try:
                 at[record] = self._call("algo_alloc", size)
             except GuestFault as fault:
                 raise self._refused(f"algo_alloc({size}) failed: {fault}", "its heap must hold the records") from None
         self._view_memory()
-        for record, size in abi.RECORDS.items():
+        for record, size in sizes.items():
             if at[record] == 0 or at[record] + size > len(self._view):
                 raise self._refused(f"algo_alloc({size}) returned {at[record]:#x}", "its heap must hold the records")
-        slot = {record: self._view[at[record] : at[record] + size] for record, size in abi.RECORDS.items()}
+        slot = {record: self._view[at[record] : at[record] + size] for record, size in sizes.items()}
         self._book_slot, self._state_slot = slot["book"], slot["state"]
         self._fill_slot, self._reject_slot = slot["fill"], slot["reject"]
+        self._nbbo_slot, self._message_slot = slot.get("nbbo", _NO_SLOT), slot.get("message", _NO_SLOT)
         self.book_ptr, self.state_ptr = at["book"], at["state"]
         self._fill_ptr, self._reject_ptr = at["fill"], at["reject"]
-        if self.generation is not abi.Generation.V0_1:
-            features = bytearray(abi.FEATURES_BYTES)
-            features[0] = abi.FEATURES_VERSION
-            self._view[abi.FEATURES_REGION : abi.FEATURES_REGION + abi.FEATURES_BYTES] = features
+        self._nbbo_ptr, self._message_ptr = at.get("nbbo", 0), at.get("message", 0)
+        self._region_slots = {region: self._view[at : at + size] for region, (at, size) in self.regions.items()}
+        self._features_slot = self._region_slots.get(Region.FEATURES)
+        for slot_view in self._region_slots.values():
+            slot_view[:] = bytes(len(slot_view))
+
+    def _grow(self, end: int) -> None:
+        missing = end - self._memory.data_len(self._store)
+        if missing > 0:
+            try:
+                self._memory.grow(self._store, -(-missing // PAGE))
+            except WasmtimeError as error:
+                raise self._refused(f"memory cannot be grown: {_cause(error)}", "give it at least 3 pages") from None
 
     def _view_memory(self) -> None:
         self._view = memoryview(self._memory.get_buffer_ptr(self._store)).cast("B")
@@ -182,15 +168,17 @@ class AlgoHost:
 
     # --- callbacks -------------------------------------------------------------------------------------------------
 
-    def on_book(self, book: bytearray, state: bytearray, symbol_id: int = 0) -> list[Action]:
-        """Hands over the 656-byte book and the 1,576-byte state; returns the actions. Raises GuestFault.
+    def on_book(self, book: bytearray, state: bytearray, features: bytearray, symbol_id: int = 0) -> list[Action]:
+        """Hands over the 656-byte book, the 1,576-byte state and the 256-byte features; returns the actions.
 
-        `symbol_id` is the book's place in this algo's deployment, which the shared book cannot know.
+        `symbol_id` is the book's place in this algo's deployment, which the shared book cannot know. Raises GuestFault.
         """
         self._book_slot[:] = book
         if symbol_id:
             self._book_slot[abi.BOOK_SYMBOL_ID_AT : abi.BOOK_SYMBOL_ID_AT + 2] = symbol_id.to_bytes(2, "little")
         self._state_slot[:] = state
+        if self._features_slot is not None:
+            self._features_slot[:] = features
         calls = self._calls
         calls.refuel()
         slots = calls.slots
@@ -203,6 +191,25 @@ class AlgoHost:
         if pointer != self._actions_ptr:
             self._look_at(pointer)
         return self._actions() if self._actions_count[0] else []
+
+    def on_nbbo(self, nbbo: bytearray, state: bytearray) -> list[Action]:
+        """`nbbo` in the layout of this generation; VenueBooks was shown before. Raises GuestFault."""
+        self._nbbo_slot[:] = nbbo
+        self._state_slot[:] = state
+        books_ptr = self.regions[Region.VENUE_BOOKS][0]
+        return self._acted(self._call(self._exports["on_nbbo"], self._nbbo_ptr, books_ptr, self.state_ptr))
+
+    def on_message(self, sender: int, payload: bytes, state: bytearray) -> list[Action]:
+        """A peer's message; `sender` is its mesh id. Raises GuestFault."""
+        self._message_slot[: len(payload)] = payload
+        self._state_slot[:] = state
+        arguments = (sender, self._message_ptr, len(payload), self.state_ptr)
+        return self._acted(self._call(self._exports["on_message"], *arguments))
+
+    def on_heartbeat(self, state: bytearray) -> list[Action]:
+        """Once a second of engine time. Raises GuestFault."""
+        self._state_slot[:] = state
+        return self._acted(self._call(self._exports["on_heartbeat"], self.state_ptr))
 
     def on_fill(self, fill: bytes, state: bytearray) -> None:
         """Reports one execution; `state` already shows its effect."""
@@ -218,15 +225,23 @@ class AlgoHost:
     def on_shutdown(self, state: bytearray) -> list[Action]:
         """The last callback."""
         self._state_slot[:] = state
-        pointer = self._call("algo_on_shutdown", self.state_ptr)
-        if pointer != self._actions_ptr:
-            self._look_at(pointer)
-        return self._actions() if self._actions_count[0] else []
+        return self._acted(self._call("algo_on_shutdown", self.state_ptr))
+
+    def show(self, region: Region, record: bytes | bytearray) -> None:
+        """Writes a region's record; a generation without that region is not given it."""
+        slot = self._region_slots.get(region)
+        if slot is not None:
+            slot[:] = record
 
     def take_logs(self) -> list[LogLine]:
         """The lines logged since the last call."""
         logs, self.logs = self.logs, []
         return logs
+
+    def take_sent(self) -> list[Sent]:
+        """The messages sent since the last call."""
+        sent, self.sent = self.sent, []
+        return sent
 
     def _call(self, export: str, *args: int) -> int:
         calls = self._calls
@@ -239,6 +254,11 @@ class AlgoHost:
         return calls.slots[0] & 0xFFFF_FFFF
 
     # --- what the guest hands back ---------------------------------------------------------------------------------
+
+    def _acted(self, pointer: int) -> list[Action]:
+        if pointer != self._actions_ptr:
+            self._look_at(pointer)
+        return self._actions() if self._actions_count[0] else []
 
     def _look_at(self, pointer: int) -> None:
         """Checks the address of WasmActions and keeps a view of it: guests return the same one each time."""
@@ -269,21 +289,41 @@ class AlgoHost:
     def _host_log(self, _env: int, _caller: int, raw: int, _count: int) -> None:
         """`host_log_impl(level i32, ptr i32, len i32)`. Never raises: an exception must not cross the C frames."""
         level, pointer, length = unpack_from("<I12xI12xI", ctypes.string_at(raw, 36))
-        end = pointer + length
-        if end > len(self._view) and not (self._is_started and end <= self._memory.data_len(self._store)):
+        if not self._is_readable(pointer + length):
             self._import_fault = GuestFault("pointer", f"log line at {pointer:#x}, {length} bytes")
             return
         if len(self.logs) >= LOG_LINES_MAX:
             self.logs_dropped += 1
             return
-        if end > len(self._view):
-            self._view = memoryview(self._memory.get_buffer_ptr(self._store)).cast("B")
-            self._actions_ptr = -1
         self.logs_cut += length > LOG_BYTES_MAX
-        self.logs.append((min(level, 4), bytes(self._view[pointer : min(end, pointer + LOG_BYTES_MAX)])))
+        end = pointer + min(length, LOG_BYTES_MAX)
+        self.logs.append((min(level, 4), bytes(self._view[pointer:end])))
 
-    def _seq_send(self, _env: int, _caller: int, _raw: int, _count: int) -> None:
-        """`__seq_send(to u64, ptr i32, len i32)`. No mesh yet: the SDK finds no label in an empty MeshTable."""
+    def _seq_send(self, _env: int, _caller: int, raw: int, _count: int) -> None:
+        """`__seq_send(to u64, ptr i32, len i32)`. Never raises, as above."""
+        receiver, pointer, length = unpack_from("<Q8xI12xI", ctypes.string_at(raw, 36))
+        if length > abi.MESSAGE_BYTES_MAX or not self._is_readable(pointer + length):
+            self._import_fault = GuestFault("message", f"message at {pointer:#x}, {length} bytes")
+            return
+        if len(self.sent) >= SENT_MAX:
+            self.sent_dropped += 1
+            return
+        self.sent.append((receiver, bytes(self._view[pointer : pointer + length])))
+
+    def _is_readable(self, end: int) -> bool:
+        """Whether guest memory reaches that far; our view of it is made anew when it has grown."""
+        if end <= len(self._view):
+            return True
+        if not self._is_started or end > self._memory.data_len(self._store):
+            return False
+        self._view = memoryview(self._memory.get_buffer_ptr(self._store)).cast("B")
+        self._actions_ptr = -1
+        return True
+
+    @property
+    def fuel_used(self) -> int:
+        """Instructions the last call burnt."""
+        return self._calls.filled - self._calls.fuel()
 
     @property
     def fuel_left(self) -> int:
@@ -294,8 +334,8 @@ class AlgoHost:
         return self._calls, self._book_at, self._calls.slots
 
 
-def _signature(func_type: FuncType) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    return tuple(map(str, func_type.params)), tuple(map(str, func_type.results))
+def _regions(generation: abi.Generation) -> dict[Region, Span]:
+    return abi.REGIONS[generation]
 
 
 def _cause(error: Exception) -> str:

@@ -6,6 +6,7 @@ from connectors.events import ExecReport, Notice
 from connectors.orders import Action, AmendOrder, Approved, CancelOrder, NewOrder
 from connectors.session import Reconnect, Send, WakeAt
 from risk.denial import Denied
+from runtime.regions import Param
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
@@ -36,10 +37,15 @@ class Timer(msgspec.Struct, frozen=True):
 
 
 class Command(msgspec.Struct, frozen=True):
-    """A person's word: `kill`, `reduce`, `arm`, `stop`. `who` is for the record."""
+    """A person's word: `kill`, `reduce`, `arm`, `stop`, `set`. `who` is for the record.
+
+    `set` gives the algo called `target` new values of its parameters (`ConfigRegion`).
+    """
 
     name: str
     who: str = ""
+    target: str = ""
+    params: tuple[Param, ...] = ()
 
 
 Input = Frame | LinkUp | LinkDown | Timer | Command

@@ -1,80 +1,171 @@
 """One algo as the engine sees it: its guest, what it may touch, what it is shown, how it is doing."""
 
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Sequence
+from typing import Final
 
 from connectors.errors import GuestFault
 from connectors.orders import Action
 from risk.gate import Deployment
-from risk.limits import Limits
-from runtime.algostate import AlgoState
-from runtime.host import AlgoHost
+from runtime.abi import Region
+from runtime.guest import Guest
 from runtime.inputs import GuestLine, Trace
+from runtime.regions import ChainFees, ConfigRegion, MeshTable, Record
+from runtime.view import SymbolView
+
+Mail = tuple[int, int, bytes]  # mesh id of the sender, of the receiver, payload
+CALLBACKS: Final = ("on_book", "on_fill", "on_reject", "on_nbbo", "on_message", "on_heartbeat", "on_shutdown")
 
 
 class AlgoInstance:
-    """`states[k]` is the record for the k-th symbol of the deployment. Callbacks return actions or raise GuestFault."""
+    """`views[k]` is what the guest is shown of the k-th symbol. Callbacks return actions or raise GuestFault.
 
-    __slots__ = ("_callbacks", "book_calls", "deployment", "host", "index", "is_alive", "is_faulty", "name",
-                 "positions_of", "states", "trace")  # fmt: skip
+    `config`, `mesh` and `fees` are records at fixed addresses; whoever changes one, or a view's pools, calls `changed`,
+    and the guest is shown it before its next callback.
+    """
+
+    __slots__ = ("_callbacks", "_is_changed", "_mail", "_shown", "_versions", "book_calls", "config", "deployment", "fees",
+                 "guest", "index", "is_alive", "is_faulty", "mesh", "name", "restarts", "symbol_of", "trace",
+                 "views")  # fmt: skip
 
     def __init__(
-        self, index: int, name: str, host: AlgoHost, deployment: Deployment, limits: Limits, trace: Trace
-    ) -> None:
+        self, index: int, name: str, guest: Guest, deployment: Deployment, views: Sequence[SymbolView],
+        symbol_of: dict[int, int], trace: Trace, mail: deque[Mail], *, config: ConfigRegion, mesh: MeshTable | None, fees: ChainFees,
+    ) -> None:  # fmt: skip
         self.index = index
         self.name = name
-        self.host = host
+        self.guest = guest
         self.deployment = deployment
-        self.states = [AlgoState(symbol_id, limits) for symbol_id in range(len(deployment.instruments))]
-        self.positions_of = {instrument: symbol_id for symbol_id, instrument in enumerate(deployment.instruments)}
+        self.views = list(views)
+        self.symbol_of = symbol_of  # market → symbol id
+        self.config = config
+        self.mesh = mesh
+        self.fees = fees
         self.is_alive = True
         self.is_faulty = False
-        self._callbacks: Counter[str] = Counter()
-        self.trace = trace
+        self.restarts = 0
         self.book_calls = 0
+        self.trace = trace
+        self._mail = mail
+        self._callbacks: Counter[str] = Counter()
+        self._shown: SymbolView | None = None
+        self._versions: dict[Region, tuple[Record, int]] = {}
+        self._is_changed = True
 
     @property
     def callbacks(self) -> dict[str, int]:
         """How often each callback ran."""
         return {"on_book": self.book_calls, **self._callbacks}
 
-    def state_of(self, instrument: int) -> AlgoState:
-        return self.states[self.positions_of[instrument]]
+    def view_of(self, market: int) -> SymbolView:
+        return self.views[self.symbol_of[market]]
 
-    def on_book(self, book: bytearray, state: AlgoState) -> list[Action]:
+    # --- callbacks -------------------------------------------------------------------------------------------------
+
+    def on_book(self, book: bytearray, view: SymbolView) -> list[Action]:
         self.book_calls += 1
-        actions = self.host.on_book(book, state.buffer, state.symbol_id)
-        if state.dead or self.host.logs:
-            self._after(state)
+        if self._is_changed or self._shown is not view:
+            self._show(view)
+        state = view.state
+        actions = self.guest.on_book(book, state.buffer, view.features, view.symbol_id)
+        if state.dead or self.guest.logs or self.guest.sent:
+            self._after(view)
         return actions
 
-    def on_fill(self, fill: bytes, state: AlgoState) -> None:
-        self._callbacks["on_fill"] += 1
-        self.host.on_fill(fill, state.buffer)
-        self._after(state)
+    def on_nbbo(self, view: SymbolView) -> list[Action]:
+        """The view's NBBO was updated before."""
+        assert view.nbbo is not None  # noqa: S101 - rounds.py calls it for such views only
+        self._before("on_nbbo", view)
+        self.guest.show(Region.VENUE_BOOKS, view.nbbo.books)
+        actions = self.guest.on_nbbo(view.nbbo.snapshot, view.state.buffer)
+        self._after(view)
+        return actions
+
+    def on_message(self, sender: int, payload: bytes) -> list[Action]:
+        view = self.views[0]
+        self._before("on_message", view)
+        actions = self.guest.on_message(sender, payload, view.state.buffer)
+        self._after(view)
+        return actions
+
+    def on_heartbeat(self) -> list[Action]:
+        view = self.views[0]
+        self._before("on_heartbeat", view)
+        actions = self.guest.on_heartbeat(view.state.buffer)
+        self._after(view)
+        return actions
+
+    def on_fill(self, fill: bytes, view: SymbolView) -> None:
+        self._before("on_fill", view)
+        self.guest.on_fill(fill, view.state.buffer)
+        self._after(view)
 
     def on_reject(self, reject: bytes) -> None:
         self._callbacks["on_reject"] += 1
-        self.host.on_reject(reject)
-        self._logged()
+        self.guest.on_reject(reject)
+        self._drain()
 
     def on_shutdown(self) -> list[Action]:
-        self._callbacks["on_shutdown"] += 1
-        actions = self.host.on_shutdown(self.states[0].buffer)
-        self._after(self.states[0])
+        view = self.views[0]
+        self._before("on_shutdown", view)
+        actions = self.guest.on_shutdown(view.state.buffer)
+        self._after(view)
         return actions
 
-    def _after(self, state: AlgoState) -> None:
-        if state.dead:
-            self.deployment.unseen -= state.sweep()
-        if self.host.logs:
-            self._logged()
+    def _before(self, callback: str, view: SymbolView) -> None:
+        self._callbacks[callback] += 1
+        if self._is_changed or self._shown is not view:
+            self._show(view)
+        self.guest.show(Region.FEATURES, view.features)
 
-    def _logged(self) -> None:
-        self.trace.extend(GuestLine(self.index, level, text) for level, text in self.host.take_logs())
+    def _after(self, view: SymbolView) -> None:
+        if view.state.dead:
+            self.deployment.unseen -= view.state.sweep()
+        self._drain()
+
+    def _drain(self) -> None:
+        """Log lines go to the trace, messages to the mail."""
+        if self.guest.logs:
+            self.trace.extend(GuestLine(self.index, level, text) for level, text in self.guest.take_logs())
+        if self.guest.sent:
+            sender = self.mesh.mesh_id if self.mesh is not None else 0
+            self._mail.extend((sender, receiver, payload) for receiver, payload in self.guest.take_sent())
+
+    # --- records at fixed addresses --------------------------------------------------------------------------------
+
+    def changed(self) -> None:
+        """Some record is newer than what the guest was shown."""
+        self._is_changed = True
+
+    def _show(self, view: SymbolView) -> None:
+        self._shown, self._is_changed = view, False
+        records: list[tuple[Region, Record]] = [(Region.CONFIG, self.config), (Region.CHAIN_FEES, self.fees)]
+        if self.mesh is not None:
+            records.append((Region.MESH, self.mesh))
+        if view.pools is not None:
+            records += [(Region.POOL_BOOKS, view.pools.books), (Region.POOL_STATES, view.pools.states)]
+        for region, record in records:
+            if region in self.guest.regions and self._versions.get(region) != (record, record.version):
+                self._versions[region] = (record, record.version)
+                self.guest.show(region, record.buffer)
+
+    # --- the end, and another beginning ----------------------------------------------------------------------------
 
     def disable(self, fault: GuestFault) -> str:
-        """Out for good; returns what to tell the operator."""
+        """Out, for good or until `restart`; returns what to tell the operator."""
         self.is_alive = False
         self.is_faulty = True
-        self._logged()
+        self.guest.take_sent()
+        self._drain()
         return f"algo {self.name} disabled, its orders are being cancelled: {fault}"
+
+    def restart(self) -> None:
+        """The module in its first state, with the position and orders it has. Raises ModuleError."""
+        fresh = self.guest.fresh()
+        fresh.logs_dropped, fresh.logs_cut = self.guest.logs_dropped, self.guest.logs_cut
+        fresh.sent_dropped = self.guest.sent_dropped
+        self.guest = fresh
+        self.restarts += 1
+        self._shown, self._is_changed = None, True
+        self._versions.clear()
+        self.is_alive, self.is_faulty = True, False

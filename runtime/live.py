@@ -4,6 +4,7 @@ import asyncio
 import gc
 import signal
 import traceback
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Final
@@ -12,12 +13,13 @@ from connectors.errors import ConfigError
 from connectors.events import Notice
 from connectors.session import Reconnect, Send, WakeAt
 from runtime.clock import Clock, SystemClock
-from runtime.engine import EngineSpec
+from runtime.control import ControlServer
 from runtime.inputs import Command, Input, Output, Timer, VenueOutput
 from runtime.net import VenueLink
 from runtime.screen import Screen
 from runtime.session import Session, header_of
 from runtime.sim.server import KrakenSimServer
+from runtime.spec import EngineSpec
 from runtime.tape import TapeWriter
 
 PUBLIC: Final = "public"
@@ -26,22 +28,25 @@ PUBLIC: Final = "public"
 class Live:
     """Runs one session until `stop`, a signal, or `duration_s` is over. `outcome` is "" or why it ended badly."""
 
-    def __init__(self, spec: EngineSpec, *, url: str, screen: Screen, clock: Clock | None = None) -> None:
+    def __init__(self, spec: EngineSpec, *, urls: Mapping[str, str], screen: Screen, clock: Clock | None = None) -> None:
         self.session = Session(spec)
         self.outcome = ""
         self._clock = clock or SystemClock()
         self._screen = screen
         self._tape: TapeWriter | None = None
-        self._link = VenueLink(spec.venue.name, PUBLIC, url, self.feed, screen.tell)
+        self._links = {
+            venue.venue.name: VenueLink(venue.venue.name, PUBLIC, urls[venue.venue.name], self.feed, screen.tell)
+            for venue in spec.venues
+        }
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
         self._done = asyncio.Event()
         self._broken: Exception | None = None
 
-    def record(self, path: Path, algo_paths: dict[str, str]) -> None:
+    def record(self, path: Path, algo_paths: dict[str, str], predictor: str = "") -> None:
         """Writes a tape from now on. Raises ConfigError when the file exists or cannot be made."""
         try:
-            self._tape = TapeWriter(path, header_of(self.session.engine.spec, algo_paths))
+            self._tape = TapeWriter(path, header_of(self.session.engine.spec, algo_paths, predictor))
         except FileExistsError:
             raise ConfigError(
                 "exists already", place=str(path), mend="tapes are never overwritten: name another"
@@ -80,10 +85,10 @@ class Live:
     def _carry(self, outputs: list[Output]) -> None:
         for output in outputs:
             match output:
-                case VenueOutput(_, Send(_, data)):
-                    self._link.send(data)
-                case VenueOutput(_, Reconnect(_, reason)):
-                    self._link.reconnect(reason)
+                case VenueOutput(venue, Send(_, data)):
+                    self._links[venue].send(data)
+                case VenueOutput(venue, Reconnect(_, reason)):
+                    self._links[venue].reconnect(reason)
                 case WakeAt(at_ns):
                     self._wake(at_ns)
                 case Notice(level, text):
@@ -146,18 +151,18 @@ class Live:
         self._signals()
         gc.collect()
         gc.freeze()  # what is here now lives as long as the process: no collection needs to look at it again
-        link = asyncio.create_task(self._link.run())
-        screen = asyncio.create_task(self._screen.run(self.session))
+        running_tasks = [asyncio.create_task(link.run()) for link in self._links.values()]
+        running_tasks.append(asyncio.create_task(self._screen.run(self.session)))
         waiter = asyncio.create_task(self._done.wait())
         try:
-            await asyncio.wait({link, screen, waiter}, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
-            for running in (link, screen):
+            await asyncio.wait({*running_tasks, waiter}, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
+            for running in running_tasks:
                 if running.done():
                     running.result()  # a fault of ours: raised here, not swallowed
         finally:
             if not self.session.is_stopped:
                 self._turn(Command("stop", "shutdown"))
-            for task in (link, screen, waiter):
+            for task in (*running_tasks, waiter):
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
@@ -171,17 +176,19 @@ class Live:
 
 
 async def serve(
-    spec: EngineSpec, *, url: str, sim_seed: int | None, screen: Screen, record: Path | None,
-    algo_paths: dict[str, str], duration_s: float | None,
+    spec: EngineSpec, *, urls: Mapping[str, str], sim_seed: int | None, screen: Screen, record: Path | None,
+    algo_paths: dict[str, str], duration_s: float | None, control: Path | None = None, predictor: str = "",
 ) -> Live:  # fmt: skip
-    """`gateway serve`: the real venue at `url`, or with a seed the embedded one."""
+    """`gateway serve`: the real venues at `urls`, or with a seed the embedded one."""
     async with AsyncExitStack() as stack:
         if sim_seed is not None:
             server = await stack.enter_async_context(KrakenSimServer(seed=sim_seed))
-            url = server.ws_url
-            screen.tell(f"embedded venue speaking Kraken's v2 protocol at {url}, seed {sim_seed}", "info")
-        live = Live(spec, url=url, screen=screen)
+            urls = {venue.venue.name: server.ws_url for venue in spec.venues}
+            screen.tell(f"embedded venue speaking Kraken's v2 protocol at {server.ws_url}, seed {sim_seed}", "info")
+        live = Live(spec, urls=urls, screen=screen)
         if record is not None:
-            live.record(record, algo_paths)
+            live.record(record, algo_paths, predictor)
+        if control is not None:
+            await stack.enter_async_context(ControlServer(control, live.session, live.feed, screen.tell))
         await live.run(duration_s)
     return live

@@ -66,10 +66,10 @@ class BooksSeen:
         """A line for each symbol without any: what was seen of it, and what is probably wrong."""
         engine = session.engine
         lines = []
-        for index, symbol in enumerate(engine.spec.symbols):
+        for index, name in enumerate(engine.names):
             if index not in self._seen:
                 reason = engine.books[index].reason
-                lines.append(f"{symbol} never had a valid book ({reason})")
+                lines.append(f"{name} never had a valid book ({reason})")
         return lines
 
 
@@ -85,10 +85,10 @@ def replay(session: Session, tape: TapeReader, carry: Carry | None = None) -> in
 
 def _replay(session: Session, tape: TapeReader, carry: Carry, is_interrupted: Callable[[], bool]) -> int:
     count, now_ns = 0, 0
-    venue = session.engine.spec.venue.name
+    venues = session.engine.ports
     for number, recv_ns, given in tape:
-        if isinstance(given, Frame | LinkUp | LinkDown) and given.venue != venue:
-            problem = f"input {number} is of venue {given.venue!r}, the session is of {venue!r}"
+        if isinstance(given, Frame | LinkUp | LinkDown) and given.venue not in venues:
+            problem = f"input {number} is of venue {given.venue!r}, the session is of {', '.join(venues)}"
             raise TapeError(problem, place=str(tape.path), mend="replay it with the --venue it was recorded from")
         now_ns = recv_ns
         session.step(given, now_ns, carry)

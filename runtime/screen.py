@@ -117,7 +117,8 @@ def status_lines(session: Session, books_per_s: float) -> list[str]:
     """What a person wants to know at a glance: feed, touch, position, money, verdicts; without algos the feed alone."""
     engine = session.engine
     lines = []
-    for index, symbol in enumerate(engine.spec.symbols):
+    for index, name in enumerate(engine.names):
+        symbol = name if len(engine.ports) > 1 else name.partition(":")[2]
         book = engine.books[index]
         instrument = engine.instruments[index]
         if not book.valid or instrument is None:

@@ -15,10 +15,12 @@ from oms.position import Position
 from risk.limits import Limits
 from runtime import __version__
 from runtime.digest import Digest
-from runtime.engine import Engine, EngineSpec
+from runtime.engine import Engine
 from runtime.inputs import Command, Input, Output
+from runtime.instance import CALLBACKS
 from runtime.sim.paper import Fees
-from runtime.tape import FORMAT, AlgoEntry, Header
+from runtime.spec import AlgoSpec, EngineSpec
+from runtime.tape import FORMAT, AlgoEntry, Header, VenueEntry
 
 Watcher = Callable[["Session", Input, int], None]
 
@@ -46,18 +48,18 @@ class Session:
     def summary(self) -> dict[str, Any]:
         """What `replay --json` prints; amounts are integers with their scale in the name."""
         engine = self.engine
-        callbacks = {"on_book": 0, "on_fill": 0, "on_reject": 0, "on_shutdown": 0}
+        callbacks = dict.fromkeys(CALLBACKS, 0)
         for algo in engine.algos:
             for name, count in algo.callbacks.items():
                 callbacks[name] += count
         books = {
-            f"{engine.spec.venue.name}:{symbol}": {
+            name: {
                 "valid": book.valid,
                 "reason": book.reason,
                 "bids": [list(level) for level in book.bids[:20]],
                 "asks": [list(level) for level in book.asks[:20]],
             }
-            for symbol, book in zip(engine.spec.symbols, engine.books, strict=True)
+            for name, book in zip(engine.names, engine.books, strict=True)
         }
         return {
             "frames": engine.stats.frames,
@@ -76,10 +78,13 @@ class Session:
             "anomalies": engine.oms.anomalies,
             "state": str(engine.state),
             "guest_lines": {
-                "dropped": sum(algo.host.logs_dropped for algo in engine.algos),
-                "cut": sum(algo.host.logs_cut for algo in engine.algos),
+                "dropped": sum(algo.guest.logs_dropped for algo in engine.algos),
+                "cut": sum(algo.guest.logs_cut for algo in engine.algos),
             },
+            "messages_lost": engine.rounds.messages_lost + sum(algo.guest.sent_dropped for algo in engine.algos),
             "disabled": [algo.name for algo in engine.algos if algo.is_faulty],
+            "restarts": {algo.name: algo.restarts for algo in engine.algos if algo.restarts},
+            "unsandboxed": [algo.name for algo in engine.algos if not algo.guest.is_sandboxed],
             "books": books,
             "positions": self._positions(),
             "pnl": self._pnl(),
@@ -89,7 +94,7 @@ class Session:
     def _positions(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for (algo, instrument), position in sorted(self.engine.oms.positions.items()):
-            key = f"{self.engine.spec.venue.name}:{self.engine.spec.symbols[instrument]}"
+            key = self.engine.names[instrument]
             at = found.setdefault(key, {"position_1e8": 0, "algos": {}})
             at["position_1e8"] += position.qty_1e8
             at["algos"][self.engine.algos[algo].name] = {
@@ -115,22 +120,30 @@ class Session:
         }
 
 
-def header_of(spec: EngineSpec, paths: dict[str, str]) -> Header:
+def header_of(spec: EngineSpec, paths: dict[str, str], predictor: str = "") -> Header:
     """The tape's head for a session of `spec`; `paths` says where each algo's module lay, by algo name."""
     return Header(
         venuegate_tape=FORMAT,
         package=__version__,
-        venue=spec.venue.name,
+        venues=tuple(
+            VenueEntry(venue.venue.name, venue.depth, tuple(map(_fields, venue.instruments.values())), venue.pools)
+            for venue in spec.venues
+        ),
         symbols=spec.symbols,
-        depth=spec.depth,
         limits=_fields(spec.limits),
         fees=_fields(spec.fees),
         tag=spec.tag,
-        algos=tuple(
-            AlgoEntry(algo.name, algo.symbols, algo.host.sha256, paths.get(algo.name, "")) for algo in spec.algos
-        ),
-        instruments=tuple(_fields(instrument) for instrument in spec.instruments.values()),
+        algos=tuple(_entry(algo, paths.get(algo.name, "")) for algo in spec.algos),
+        predictor=predictor,
     )
+
+
+def _entry(algo: AlgoSpec, path: str) -> AlgoEntry:
+    guest = algo.guest
+    return AlgoEntry(
+        algo.name, algo.symbols, guest.sha256, path, str(guest.generation), algo.venues, algo.params, algo.label,
+        algo.restarts,
+    )  # fmt: skip
 
 
 def limits_from(header: Header) -> Limits:
@@ -142,8 +155,8 @@ def fees_from(header: Header) -> Fees:
     return Fees(**header.fees)
 
 
-def instruments_from(header: Header) -> dict[str, Instrument]:
-    known = [msgspec.convert(fields, Instrument) for fields in header.instruments]
+def instruments_from(entry: VenueEntry) -> dict[str, Instrument]:
+    known = [msgspec.convert(fields, Instrument) for fields in entry.instruments]
     return {instrument.symbol: instrument for instrument in known}
 
 

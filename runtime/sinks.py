@@ -116,7 +116,8 @@ def _fills(file: _Sink, session: Session, given: Input, now_ns: int) -> None:
             row = {
                 "now_ns": now_ns,
                 "algo": engine.algos[order.algo].name,
-                "symbol": engine.spec.symbols[order.instrument],
+                "symbol": engine.names[order.instrument].partition(":")[2],
+                "venue": engine.names[order.instrument].partition(":")[0],
                 "order_id": order.order_id,
                 "client_order_id": order.client_order_id,
                 "exec_id": record.exec_id,
@@ -135,7 +136,7 @@ def _books(file: _Sink, session: Session, given: Input, now_ns: int) -> None:
         book = engine.books[index]
         row: dict[str, Any] = {"bids": book.bids[:20], "asks": book.asks[:20]}
         if len(engine.books) > 1:
-            row["symbol"] = engine.spec.symbols[index]
+            row["venue"], _, row["symbol"] = engine.names[index].partition(":")
         file.write(_encode(row) + b"\n")
 
 

@@ -1,7 +1,7 @@
 """Tapes: the inputs of a session, in the order in which the engine took them, one JSON line each, zstd-compressed.
 
 ```
-{"venuegate_tape":1,"package":"0.1.0","venue":"kraken","symbols":["BTC/USD"], …}         header: what else decides
+{"venuegate_tape":2,"package":"0.1.0","venues":[{"name":"kraken", …}],"symbols":["BTC/USD"], …}    header: what else decides
 {"n":1,"recv_ns":…,"kind":"up","venue":"kraken","link":"public"}
 {"n":2,"recv_ns":…,"venue":"kraken","link":"public","raw":"<the frame, byte for byte>"}  raw_b64 where it is not UTF-8
 {"n":3,"recv_ns":…,"kind":"timer"}
@@ -24,9 +24,11 @@ import msgspec
 import zstandard
 
 from connectors.errors import TapeError
+from connectors.pool import PoolId
 from runtime.inputs import Command, Frame, Input, LinkDown, LinkUp, Timer
+from runtime.regions import Param
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 LINES_A_BLOCK: Final = 1000
 BLOCK_NS: Final = 10**9
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
@@ -34,27 +36,45 @@ _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
 class AlgoEntry(msgspec.Struct, frozen=True):
-    """An algo of the session: its name, symbols, the module's digest and where it was."""
+    """An algo of the session: its deployment (`spec.AlgoSpec`), the module's digest, generation, and where it was."""
 
     name: str
     symbols: tuple[str, ...]
     sha256: str
     path: str = ""
+    abi: str = ""
+    venues: tuple[str, ...] = ()
+    params: tuple[Param, ...] = ()
+    label: str = ""
+    restarts: int = 0
+
+
+class VenueEntry(msgspec.Struct, frozen=True):
+    """A venue of the session, with what was known before it spoke."""
+
+    name: str
+    depth: int
+    instruments: tuple[dict[str, Any], ...] = ()
+    pools: tuple[PoolId, ...] = ()
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything besides the inputs that decides a session's outputs (`engine.EngineSpec`), in plain values."""
+    """Everything besides the inputs that decides a session's outputs (`spec.EngineSpec`), in plain values."""
 
     venuegate_tape: int
     package: str
-    venue: str
+    venues: tuple[VenueEntry, ...]
     symbols: tuple[str, ...]
-    depth: int
     limits: dict[str, int]
     fees: dict[str, int]
     tag: str
     algos: tuple[AlgoEntry, ...] = ()
-    instruments: tuple[dict[str, Any], ...] = ()
+    predictor: str = ""
+
+
+class _Kind(msgspec.Struct):
+    venuegate_tape: int
+    package: str = "?"
 
 
 class Footer(msgspec.Struct, frozen=True):
@@ -76,6 +96,8 @@ class _Line(msgspec.Struct):
     raw_b64: str | None = None
     name: str = ""
     who: str = ""
+    target: str = ""
+    params: tuple[Param, ...] = ()
     reason: str = ""
     end: bool = False
     hash: str = ""
@@ -103,8 +125,10 @@ def encode_input(n: int, recv_ns: int, given: Input) -> bytes:
             line |= {"kind": "down", "venue": venue, "link": link, "reason": reason}
         case Timer():
             line["kind"] = "timer"
-        case Command(name, who):
+        case Command(name, who, target, params):
             line |= {"kind": "command", "name": name, "who": who}
+            if target:
+                line |= {"target": target, "params": params}
     return _encode(line) + b"\n"
 
 
@@ -239,7 +263,7 @@ class TapeReader:
             case "timer":
                 return Timer()
             case "command":
-                return Command(line.name, line.who)
+                return Command(line.name, line.who, line.target, line.params)
             case other:
                 raise self._bad(number, f"is of unknown kind {other!r}")
 
@@ -256,13 +280,13 @@ class TapeReader:
         if b'"venuegate_tape"' not in first[:200]:
             return None
         try:
-            header = msgspec.json.decode(first, type=Header)
+            kind = msgspec.json.decode(first, type=_Kind)
+            if kind.venuegate_tape != FORMAT:
+                problem = f"has format {kind.venuegate_tape}, this version reads {FORMAT}"
+                raise TapeError(problem, place=str(self.path), mend=f"replay it with venuegate {kind.package}")
+            return msgspec.json.decode(first, type=Header)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise TapeError(f"header: {error}", place=str(self.path), mend="this tape's head is damaged") from None
-        if header.venuegate_tape != FORMAT:
-            problem = f"has format {header.venuegate_tape}, this version reads {FORMAT}"
-            raise TapeError(problem, place=str(self.path), mend=f"replay it with venuegate {header.package}")
-        return header
 
     def _all_lines(self) -> Iterator[bytes]:
         if self._pending is not None:

@@ -104,11 +104,12 @@ class GuestCalls:
     """
 
     __slots__ = ("_args", "_args_at", "_context", "_fuel", "_fuel_at", "_fuel_view", "_trap", "_trap_at", "_trap_view",
-                 "slots", "store")  # fmt: skip
+                 "filled", "slots", "store")  # fmt: skip
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self._context = ctypes.cast(store._context(), c_void_p).value  # noqa: SLF001 - the C API's handle
+        self.filled = 0  # fuel before the call that is running, or ran last
         self._args = (ffi.wasmtime_val_raw_t * 4)()
         self._args_at = ctypes.addressof(self._args)
         self.slots = memoryview(self._args).cast("B").cast("Q")
@@ -128,8 +129,10 @@ class GuestCalls:
     def refuel(self) -> None:
         """Makes sure of FUEL for the next call. Filled to twice that only when short: a deterministic saw-tooth."""
         _get_fuel(self._context, self._fuel_at)
-        if self._fuel_view[0] < FUEL:
+        self.filled = self._fuel_view[0]
+        if self.filled < FUEL:
             _set_fuel(self._context, 2 * FUEL)
+            self.filled = 2 * FUEL
 
     def fuel(self) -> int:
         """Fuel left in the store."""

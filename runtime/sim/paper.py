@@ -68,12 +68,13 @@ class PaperVenue:
     """One account's orders at one venue.
 
     `books[i]` is instrument i's live book and `book_times[i]` its venue time (RFC 3339, may be empty); the engine owns
-    both.
+    both. Without an encoder it is a chain: nothing is encoded, and what a pool's ladder cannot fill at once is cancelled,
+    for a pool keeps no order.
     """
 
     def __init__(
         self,
-        encoder: OrderEncoder,
+        encoder: OrderEncoder | None,
         books: Sequence[L2Book],
         book_times: Sequence[str],
         fees: Fees,
@@ -99,7 +100,7 @@ class PaperVenue:
     def submit(self, approved: Approved[NewOrder], now_ns: int) -> list[PaperOutput]:
         """The bytes, then what the venue would answer."""
         order = approved.order
-        out: list[PaperOutput] = [self._encoder.submit(approved, now_ns)]
+        out: list[PaperOutput] = [self._encoder.submit(approved, now_ns)] if self._encoder is not None else []
         self._sequence += 1
         since = self._book_times[order.instrument]
         paper = _Resting(order, f"PAPER-{self._sequence}", self._sequence, since)
@@ -115,7 +116,7 @@ class PaperVenue:
             return out
         out += self._take(order.client_order_id, paper, limit_1e9, now_ns)
         if paper.leaves_1e8:
-            if kind in (OrderType.LIMIT, OrderType.POST_ONLY):
+            if self._encoder is not None and kind in (OrderType.LIMIT, OrderType.POST_ONLY):
                 self._orders[order.client_order_id] = paper
             else:
                 text = "no more visible liquidity at that price"
@@ -124,7 +125,7 @@ class PaperVenue:
 
     def cancel(self, approved: Approved[CancelOrder], now_ns: int) -> list[PaperOutput]:
         name = approved.order.client_order_id
-        out: list[PaperOutput] = [self._encoder.cancel(approved, now_ns)]
+        out: list[PaperOutput] = [self._encoder.cancel(approved, now_ns)] if self._encoder is not None else []
         paper = self._orders.pop(name, None)
         if paper is None:
             out.append(self._unknown(name, approved.order.instrument, ExecType.CANCEL_REJECTED, now_ns))
@@ -136,7 +137,7 @@ class PaperVenue:
         """In place: id and fills stay. A total at or below what is filled cancels the rest; a better price may take."""
         order = approved.order
         name = order.client_order_id
-        out: list[PaperOutput] = [self._encoder.amend(approved, now_ns)]
+        out: list[PaperOutput] = [self._encoder.amend(approved, now_ns)] if self._encoder is not None else []
         paper = self._orders.get(name)
         if paper is None:
             out.append(self._unknown(name, order.instrument, ExecType.REPLACE_REJECTED, now_ns))

@@ -21,16 +21,19 @@ from pathlib import Path
 from connectors.events import ExecReport, ExecType
 from connectors.instrument import Instrument
 from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder
+from connectors.session import OrderEncoder
 from connectors.venues.kraken import VENUE, wire
 from connectors.venues.kraken.orders import KrakenOrders
 from risk.limits import Limits
 from runtime.digest import Digest
-from runtime.engine import AlgoSpec, Engine, EngineSpec
+from runtime.engine import Engine
 from runtime.host import AlgoHost
 from runtime.inputs import Frame
+from runtime.port import VenueSpec
 from runtime.sim.kraken import KrakenSim
 from runtime.sim.market import Market
 from runtime.sim.paper import PaperOutput, PaperVenue
+from runtime.spec import AlgoSpec, EngineSpec
 from runtime.tape import Header, TapeWriter
 from tests.support.data import data_folder
 from tests.support.guests import every
@@ -47,6 +50,8 @@ Frames = list[tuple[int, bytes]]
 
 class SilentVenue(PaperVenue):
     """Encodes, and answers nothing within the turn: as a venue at the other end of a wire."""
+
+    _encoder: OrderEncoder
 
     def submit(self, approved: Approved[NewOrder], now_ns: int) -> list[PaperOutput]:
         return [self._encoder.submit(approved, now_ns)]
@@ -90,15 +95,15 @@ class Turn:
         self.answered = answered
         self.engine = Engine(
             EngineSpec(
-                venue=VENUE, symbols=(instrument.symbol,), depth=25, limits=LIMITS,
-                algos=(AlgoSpec("bench", host, (instrument.symbol,)),), instruments={instrument.symbol: instrument},
+                venues=(VenueSpec(venue=VENUE, depth=25, instruments={instrument.symbol: instrument}),),
+                symbols=(instrument.symbol,), limits=LIMITS, algos=(AlgoSpec("bench", host, (instrument.symbol,)),),
             )
         )  # fmt: skip
         self.digest = Digest()
         self.orders = 0
         if not answered:
             encoder = KrakenOrders(self.engine.instruments)
-            self.engine.desk.paper = SilentVenue(encoder, [], [], self.engine.spec.fees, {})
+            self.engine.desk.papers[:] = [SilentVenue(encoder, [], [], self.engine.spec.fees, {})]
 
     def run(self) -> float:
         engine, digest, frames = self.engine, self.digest, self.frames
@@ -120,7 +125,7 @@ class Turn:
                 report = ExecReport(client_order_id=order.client_order_id, exec_type=kind, instrument=order.instrument)
                 self.engine.desk.reports([report], now_ns)
             self.orders += 1
-        self.engine.algos[0].states[0].sweep()
+        self.engine.algos[0].views[0].state.sweep()
 
 
 def floor(frames: Frames) -> Callable[[], float]:
@@ -152,7 +157,7 @@ def tape_cost(frames: Frames, folder: Path) -> Callable[[], float]:
         path.unlink(missing_ok=True)
         writer = TapeWriter(
             path,
-            Header(venuegate_tape=1, package="", venue="kraken", symbols=(), depth=25, limits={}, fees={}, tag=""),
+            Header(venuegate_tape=2, package="", venues=(), symbols=(), limits={}, fees={}, tag=""),
         )
         begin = time.perf_counter()
         for recv_ns, raw in frames:

@@ -29,9 +29,9 @@ def _instrument(world: World, **changes: Any) -> None:
 LADDER: list[tuple[DenyReason, Mend]] = [
     (DenyReason.KILL_SWITCH, lambda world, _: world.gate.reduce()),
     (DenyReason.INVALID_ORDER, lambda _, order: order.update(side=1)),
-    (DenyReason.NOT_SUPPORTED, lambda _, order: order.update(pool_idx=0)),
-    (DenyReason.BAD_VENUE, lambda _, order: order.update(venue_id=1)),
     (DenyReason.INSTRUMENT_NOT_ALLOWED, lambda _, order: order.update(symbol_idx=0)),
+    (DenyReason.UNKNOWN_POOL, lambda _, order: order.update(pool_idx=0)),
+    (DenyReason.BAD_VENUE, lambda _, order: order.update(venue_id=1)),
     (DenyReason.DUPLICATE_ORDER_ID, lambda _, order: order.update(order_id=77)),
     (DenyReason.REDUCE_ONLY, lambda world, _: setattr(world.gate, "state", "ACTIVE")),
     (DenyReason.OFF_GRID, lambda _, order: order.update(px_1e9=px(110))),

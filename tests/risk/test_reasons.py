@@ -24,9 +24,11 @@ CODES = {
     DenyReason.OPEN_ORDERS: 100,
     DenyReason.BAD_VENUE: 105,
     DenyReason.INSTRUMENT_NOT_ALLOWED: 100,
+    DenyReason.UNKNOWN_POOL: 100,
     DenyReason.NOT_SUPPORTED: 100,
     DenyReason.VENUE_NOT_READY: 100,
     DenyReason.STALE_MARKET_DATA: 100,
+    DenyReason.STALE_VENUE: 106,
     DenyReason.RATE_LIMIT: 100,
     DenyReason.PRICE_COLLAR: 103,
     DenyReason.MAX_ORDER_NOTIONAL: 100,
@@ -69,6 +71,12 @@ def _stale() -> object:
     return world.ask()
 
 
+def _stale_venue() -> object:
+    world = World(away=True)
+    world.markets[1].link.last_ns = -1
+    return world.ask(venue_id=2)
+
+
 def _daily_loss() -> object:
     world = World(limits(max_daily_loss_1e9=0))
     world.hold(1, qty(1))
@@ -88,9 +96,11 @@ ACTIONS: dict[DenyReason, Callable[[], object]] = {
     DenyReason.OPEN_ORDERS: lambda: World(limits(max_open_orders=0)).ask(),
     DenyReason.BAD_VENUE: lambda: World().ask(venue_id=2),
     DenyReason.INSTRUMENT_NOT_ALLOWED: lambda: World().ask(symbol_idx=1),
-    DenyReason.NOT_SUPPORTED: lambda: World().gate.check_kind(3),
+    DenyReason.UNKNOWN_POOL: lambda: World().ask(pool_idx=1),
+    DenyReason.NOT_SUPPORTED: lambda: World().gate.check_kind(4),
     DenyReason.VENUE_NOT_READY: _not_ready,
     DenyReason.STALE_MARKET_DATA: _stale,
+    DenyReason.STALE_VENUE: _stale_venue,
     DenyReason.RATE_LIMIT: lambda: World(limits(max_order_rate=0)).ask(),
     DenyReason.PRICE_COLLAR: lambda: World(limits(price_collar_bps=0)).ask(px_1e9=px(101)),
     DenyReason.MAX_ORDER_NOTIONAL: lambda: World(limits(max_order_notional_1e9=usd(1))).ask(),

@@ -19,7 +19,7 @@ from risk.limits import Limits
 SECOND = 10**9
 DAY = 86_400 * SECOND
 T0 = 20_000 * DAY + 3_600 * SECOND  # an hour after some midnight UTC
-VENUE_ID = 1
+VENUE_ID, AWAY_ID, CHAIN_ID = 1, 2, 12
 
 
 def px(text: str | int) -> int:
@@ -56,25 +56,42 @@ def limits(**changes: int) -> Limits:
 
 
 class World:
-    """One account at one venue: a valid book of mid 100 for every instrument, a link that just spoke."""
+    """One account at one venue: a valid book of mid 100 for every instrument, a link that just spoke.
+
+    `away`: the first symbol is traded at another venue (market n), at a chain (n + 1) and at two pools of it as well.
+    """
 
     def __init__(
-        self, held: Limits = WIDE, instruments: tuple[Instrument | None, ...] = (FINE,), *, algos: int = 1
-    ) -> None:
+        self, held: Limits = WIDE, instruments: tuple[Instrument | None, ...] = (FINE,), *, algos: int = 1,
+        away: bool = False, is_paper: bool = True,
+    ) -> None:  # fmt: skip
         self.now = T0
         self.link = Link()
         self.link.last_ns = self.now
         self.books = [L2Book() for _ in instruments]
         for book in self.books:
             book.load(list(BIDS), list(ASKS), self.now)
-        self.markets = [Market(i, book, self.link) for i, book in zip(instruments, self.books, strict=True)]
-        deployment = Deployment(VENUE_ID, tuple(range(len(instruments))))
-        self.gate = Gate(held, self.markets, [deployment] * algos)
+        self.markets = [Market(i, book, self.link, VENUE_ID) for i, book in zip(instruments, self.books, strict=True)]
+        own = tuple(range(len(instruments)))
+        deployment = Deployment(VENUE_ID, own)
+        if away:
+            deployment = Deployment(VENUE_ID, own, {(AWAY_ID, 0): self._add(AWAY_ID), (CHAIN_ID, 0): self._add(CHAIN_ID)},
+                                    {(0, 0): self._add(CHAIN_ID), (0, 1): self._add(CHAIN_ID)})  # fmt: skip
+        self.gate = Gate(held, self.markets, [deployment] * algos, is_paper=is_paper)
         self.gate.roll(self.now)
-        for index in range(len(instruments)):
+        for index in range(len(self.markets)):
             self.gate.mark(index, px(200))
         self.sent = 0
         self.executions = 0
+
+    def _add(self, venue_id: int) -> int:
+        """One more market of the same symbol, on a link of its own: at another venue, or a pool."""
+        book, link = L2Book(), Link()
+        book.load(list(BIDS), list(ASKS), self.now)
+        link.last_ns = self.now
+        self.books.append(book)
+        self.markets.append(Market(FINE, book, link, venue_id, is_onchain=venue_id == CHAIN_ID))
+        return len(self.markets) - 1
 
     # --- what an algo asks -----------------------------------------------------------------------------------------
 

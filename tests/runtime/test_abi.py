@@ -65,5 +65,14 @@ def test_the_newest_state_serves_every_generation(table: dict[str, Any]) -> None
 
 def test_regions(table: dict[str, Any], newest: dict[str, Any]) -> None:
     regions = table["regions"]["0.4.0"]
-    assert regions["OnlineFeatures"] == abi.FEATURES_REGION
-    assert regions["MeshTable"] + newest["MeshTable"]["size"] == abi.REGIONS_END
+    assert {region: at for region, (at, _) in abi.REGIONS[abi.Generation.V0_4].items()} == regions
+    for version, generation in (
+        ("0.4.0", abi.Generation.V0_4),
+        ("0.3.2", abi.Generation.V0_3_2_NBBO),
+        ("0.3.0", abi.Generation.V0_3_0_NBBO),
+    ):
+        given = abi.REGIONS[generation]
+        assert given == {
+            region: (at, table["structs"][version][region]["size"]) for region, at in table["regions"][version].items()
+        }
+        assert abi.NBBO_BYTES[generation] == table["structs"][version]["NbboSnapshot"]["size"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from connectors.errors import GuestFault
 from runtime import abi
 from runtime.host import LOG_BYTES_MAX, LOG_LINES_MAX, AlgoHost
-from tests.support.guests import guest
+from tests.support.guests import FEATURES, guest
 
 LOG = '(import "env" "host_log_impl" (func $log (param i32 i32 i32)))'
 MEMORY_END = 3 * 65_536
@@ -47,7 +47,7 @@ def echo(book_export: str = "algo_on_book") -> AlgoHost:
 
 def test_records_are_handed_over_byte_for_byte() -> None:
     host = echo()
-    assert host.on_book(BOOK, STATE) == []
+    assert host.on_book(BOOK, STATE, FEATURES) == []
     assert texts(host) == [bytes(BOOK), bytes(STATE)]
     fill = abi.FILL.pack(7, 62_806_900_000_000, 10_000, 99, -1, 3)
     assert len(fill) == abi.FILL_BYTES
@@ -66,7 +66,7 @@ def test_the_book_carries_its_place_in_the_deployment() -> None:
     host = echo()
     before = bytes(EMPTY_BOOK)
     for symbol_id in (0, 1, 258):
-        host.on_book(EMPTY_BOOK, EMPTY_STATE, symbol_id)
+        host.on_book(EMPTY_BOOK, EMPTY_STATE, FEATURES, symbol_id)
         seen = texts(host)[0]
         assert struct.unpack_from("<H", seen, 642) == (symbol_id,)
         assert seen[:642] + seen[644:] == bytes(654)
@@ -74,14 +74,15 @@ def test_the_book_carries_its_place_in_the_deployment() -> None:
 
 
 def test_features_lie_in_their_region_for_those_who_have_it() -> None:
-    """Version 1 and zeros from 0.3 on; a guest of 0.1 keeps whatever it has there."""
+    """Beyond its ends nothing is touched; a guest of 0.1 keeps whatever it has there."""
+    features = bytearray(range(256))
     fill_up = '(data (i32.const 0x19ff8) "' + "\\ee" * (256 + 16) + '")'
     body = log("(i32.const 0x19ff8)", 256 + 16)
     new = AlgoHost(guest(body, imports=LOG, extra=fill_up, book_export="algo_on_book_v3"), name="new")
-    new.on_book(EMPTY_BOOK, EMPTY_STATE)
-    assert texts(new) == [b"\xee" * 8 + b"\x01" + bytes(255) + b"\xee" * 8]
+    new.on_book(EMPTY_BOOK, EMPTY_STATE, features)
+    assert texts(new) == [b"\xee" * 8 + bytes(features) + b"\xee" * 8]
     old = AlgoHost(guest(body, imports=LOG, extra=fill_up), name="old")
-    old.on_book(EMPTY_BOOK, EMPTY_STATE)
+    old.on_book(EMPTY_BOOK, EMPTY_STATE, features)
     assert texts(old) == [b"\xee" * 272]
 
 
@@ -140,9 +141,9 @@ def test_a_bad_address_of_actions_is_a_fault(pointer: int, kind: str, warm: bool
     """Also after a good one: the address is checked whenever it is another."""
     host = puppet()
     if warm:
-        assert host.on_book(told(1024, 0), EMPTY_STATE) == []
+        assert host.on_book(told(1024, 0), EMPTY_STATE, FEATURES) == []
     with pytest.raises(GuestFault) as caught:
-        host.on_book(told(pointer, 0), EMPTY_STATE)
+        host.on_book(told(pointer, 0), EMPTY_STATE, FEATURES)
     assert caught.value.kind == kind
     assert f"{pointer:#x}" in caught.value.detail
 
@@ -150,7 +151,7 @@ def test_a_bad_address_of_actions_is_a_fault(pointer: int, kind: str, warm: bool
 @pytest.mark.parametrize("count", [17, 256, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF])
 def test_a_count_beyond_16_is_a_fault(count: int) -> None:
     with pytest.raises(GuestFault) as caught:
-        puppet().on_book(told(1024, count), EMPTY_STATE)
+        puppet().on_book(told(1024, count), EMPTY_STATE, FEATURES)
     assert caught.value.kind == "count"
     assert str(count) in caught.value.detail
 
@@ -177,7 +178,9 @@ def test_every_field_of_an_action_is_read_as_written(count: int) -> None:
         (2**64 - 1 - k, 2**63 + k, -(2**63) + k, -1 if k % 2 else 1, k % 4, k % 5, 17 - k, 200 + k, k, 0x34, 0x12)
         for k in range(count)
     ]
-    actions = puppet().on_book(told(1024, count), state_of(b"".join(ACTION_FIELDS.pack(*row) for row in rows)))
+    actions = puppet().on_book(
+        told(1024, count), state_of(b"".join(ACTION_FIELDS.pack(*row) for row in rows)), FEATURES
+    )
     assert actions == [(*row[:9], 0x1234) for row in rows]
 
 
@@ -199,11 +202,11 @@ def test_any_pointer_and_count_give_a_fault_or_what_was_written(pointer: int, co
     book, state = told(pointer, count), state_of(raw)
     if not may_be_read:
         with pytest.raises(GuestFault) as caught:
-            host.on_book(book, state)
+            host.on_book(book, state, FEATURES)
         assert caught.value.kind in {"pointer", "alignment", "count"}
         return
     wanted = [ACTION_FIELDS.unpack_from(raw, 32 * k) for k in range(count)]
-    assert host.on_book(book, state) == [(*row[:9], row[9] | row[10] << 8) for row in wanted]
+    assert host.on_book(book, state, FEATURES) == [(*row[:9], row[9] | row[10] << 8) for row in wanted]
 
 
 _hosts: list[AlgoHost] = []
@@ -227,8 +230,8 @@ def test_actions_in_memory_grown_during_the_callback() -> None:
         """),
         name="grow",
     )
-    assert host.on_book(EMPTY_BOOK, EMPTY_STATE) == []
-    assert [host.on_book(EMPTY_BOOK, EMPTY_STATE)[0][0] for _ in range(3)] == [2, 3, 4]
+    assert host.on_book(EMPTY_BOOK, EMPTY_STATE, FEATURES) == []
+    assert [host.on_book(EMPTY_BOOK, EMPTY_STATE, FEATURES)[0][0] for _ in range(3)] == [2, 3, 4]
 
 
 # --- log lines out ---------------------------------------------------------------------------------------------------
@@ -249,7 +252,7 @@ def test_a_log_line_beyond_memory_is_a_fault(pointer: int, length: int) -> None:
     body = f"(call $log (i32.const 2) (i32.const {pointer}) (i32.const {length}))"
     host = AlgoHost(guest(body, imports=LOG), name="log")
     with pytest.raises(GuestFault) as caught:
-        host.on_book(EMPTY_BOOK, EMPTY_STATE)
+        host.on_book(EMPTY_BOOK, EMPTY_STATE, FEATURES)
     assert caught.value.kind == "pointer"
     assert "log line" in caught.value.detail
     assert host.take_logs() == []
@@ -282,7 +285,7 @@ def test_log_lines_at_the_edges() -> None:
         + log("(i32.const 100000)", 2, level=0)
     )
     host = AlgoHost(guest(body, imports=LOG, extra=text), name="log")
-    host.on_book(EMPTY_BOOK, EMPTY_STATE)
+    host.on_book(EMPTY_BOOK, EMPTY_STATE, FEATURES)
     whole = b"ab" * 2048
     assert host.take_logs() == [(2, b"\0"), (2, b""), (2, whole), (4, whole), (4, b"ab"), (0, b"ab")]
 
@@ -294,10 +297,10 @@ def test_a_flood_of_lines_is_bounded_and_counted() -> None:
         (global.set $n (i32.add (global.get $n) (i32.const 1)))
         (br_if 0 (i32.lt_u (global.get $n) (i32.const 10000))))"""
     host = AlgoHost(guest(loop, imports=LOG, globals_="(global $n (mut i32) (i32.const 0))"), name="flood")
-    host.on_book(EMPTY_BOOK, EMPTY_STATE)
+    host.on_book(EMPTY_BOOK, EMPTY_STATE, FEATURES)
     assert len(host.take_logs()) == LOG_LINES_MAX
     assert host.logs_dropped == 10_000 - LOG_LINES_MAX
-    host.on_book(EMPTY_BOOK, EMPTY_STATE)
+    host.on_book(EMPTY_BOOK, EMPTY_STATE, FEATURES)
     assert len(host.take_logs()) == LOG_LINES_MAX
 
 
@@ -308,5 +311,5 @@ def test_a_line_from_memory_grown_during_the_callback() -> None:
       """ + log("(i32.const 200000)", 4)
     host = AlgoHost(guest(body, imports=LOG), name="grow")
     for _ in range(2):
-        assert host.on_book(EMPTY_BOOK, EMPTY_STATE) == []
+        assert host.on_book(EMPTY_BOOK, EMPTY_STATE, FEATURES) == []
         assert texts(host) == [b"koko"]

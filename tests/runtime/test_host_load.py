@@ -10,7 +10,7 @@ from wasmtime import wat2wasm
 from connectors.errors import ModuleError
 from runtime import abi
 from runtime.host import MODULE_BYTES_MAX, AlgoHost
-from tests.support.guests import guest
+from tests.support.guests import FEATURES, guest
 
 ROOT = Path(__file__).resolve().parents[2]
 LOG = '(import "env" "host_log_impl" (func $log (param i32 i32 i32)))'
@@ -54,7 +54,7 @@ def test_the_generation_is_told_by_the_exports(wasm: bytes, generation: str) -> 
     """Where algo_on_book_v3 exists, algo_on_book is a stub and is never called: here it would trap."""
     host = AlgoHost(wasm, name="g")
     assert host.generation == generation
-    assert host.on_book(bytearray(656), bytearray(abi.STATE_BYTES)) == []
+    assert host.on_book(bytearray(656), bytearray(abi.STATE_BYTES), FEATURES) == []
 
 
 @pytest.mark.parametrize(
@@ -65,15 +65,26 @@ def test_guests_of_the_real_crate(name: str, generation: str) -> None:
     assert host.generation == generation
 
 
+@pytest.mark.parametrize("wasm", [guest(extra=NBBO), guest(extra=NBBO + HEARTBEAT)])
+def test_the_ambiguous_pair_is_the_later_one_unless_said(wasm: bytes) -> None:
+    """0.3.0 and 0.3.2 multi venue export the same names and differ in layout. Their algo_on_book is a stub."""
+    later, earlier = AlgoHost(wasm, name="multi"), AlgoHost(wasm, name="multi", abi="0.3.0")
+    assert (later.generation, earlier.generation) == ("0.3.2", "0.3.0")
+    assert later.callbacks == earlier.callbacks == {"on_nbbo"}
+    assert later.regions[abi.Region.POOL_BOOKS][0] == 0x14000
+    assert earlier.regions[abi.Region.POOL_BOOKS][0] == 0x13000
+
+
 @pytest.mark.parametrize(
-    "wasm", [guest(extra=NBBO), guest(extra=NBBO + HEARTBEAT), guest(book_export="algo_on_book_v3", extra=NBBO)]
-)
-def test_multi_venue_guests_of_0_3_are_refused_with_their_mend(wasm: bytes) -> None:
-    """Two generations share these exports and differ in layout: a guess would hand over garbage."""
+    ("wanted", "said"),
+    [("0.5", "abi '0.5' is not a generation"), ("0.4", "does not export algo_on_book_v3"),
+     ("0.3.2", "does not export algo_on_nbbo")],
+)  # fmt: skip
+def test_an_abi_the_module_cannot_be_is_refused(wanted: str, said: str) -> None:
     with pytest.raises(ModuleError) as caught:
-        AlgoHost(wasm, name="multi.wasm")
-    assert "multi-venue guest of 0.3" in caught.value.problem
-    assert "0.4.0" in caught.value.mend
+        AlgoHost(guest(), name="one.wasm", abi=wanted)
+    assert said in caught.value.problem
+    assert caught.value.mend
 
 
 @pytest.mark.parametrize(
@@ -149,11 +160,12 @@ def test_a_small_memory_is_grown_for_the_regions_or_refused() -> None:
       (func (export "algo_alloc") (param i32) (result i32) (i32.const 4096))
       (func (export "algo_on_fill") (param i32 i32)) (func (export "algo_on_reject") (param i32))
       (func (export "algo_on_shutdown") (param i32) (result i32) (i32.const 1024))
+      (func (export "algo_on_message") (param i64 i32 i32 i32) (result i32) (i32.const 1024))
       (func (export "algo_on_book_v3") (param i32 i32) (result i32)
         (i64.store (i32.const 1024) (i64.const 1)) (i64.store (i32.const 1032) (i64.extend_i32_u (memory.size)))
         (i32.const 1024)))"""
     ((pages, *_),) = AlgoHost(bytes(wat2wasm(text.format(most=""))), name="s").on_book(
-        bytearray(656), bytearray(abi.STATE_BYTES)
+        bytearray(656), bytearray(abi.STATE_BYTES), FEATURES
     )
     assert pages == 3
     with pytest.raises(ModuleError, match="memory cannot be grown"):

@@ -21,8 +21,8 @@ from connectors.venues.kraken.session import KrakenMarket
 from risk.checks import TradingState
 from runtime import net
 from runtime.config import paper_limits
-from runtime.deploy import Guests, spec_of
-from runtime.engine import EngineSpec
+from runtime.deploy import Guests, spec_of, venue_spec
+from runtime.host import AlgoHost
 from runtime.inputs import Command, Frame, Input, LinkDown, LinkUp, Timer
 from runtime.live import Live, serve
 from runtime.net import VenueLink
@@ -31,6 +31,7 @@ from runtime.session import Session
 from runtime.sim.kraken import SimFaults
 from runtime.sim.paper import Fees
 from runtime.sim.server import KrakenSimServer
+from runtime.spec import AlgoSpec, EngineSpec
 from runtime.tape import TapeReader
 from tests.runtime.world import ROOT, start, told
 from tests.support.guests import every
@@ -41,10 +42,9 @@ LIMIT_S = 30.0
 def spec(wasm: bytes | None = None) -> EngineSpec:
     guests = Guests()
     if wasm is not None:
-        guests.add("algo", wasm, ["BTC/USD"])
-    return spec_of(
-        load("kraken"), ["BTC/USD"], guests, paper_limits(), depth=10, fees=Fees(), tag="vgt", instruments={}
-    )
+        guests.add(AlgoSpec("algo", AlgoHost(wasm, name="algo"), ("BTC/USD",)))
+    venue = venue_spec(load("kraken"), depth=10, depth_from="test")
+    return spec_of([venue], ["BTC/USD"], guests, paper_limits(), fees=Fees(), tag="vgt")
 
 
 def stop_when(live: Live, done: Callable[[Session, Input], bool]) -> None:
@@ -56,7 +56,7 @@ async def test_a_session_against_the_embedded_venue_records_a_tape_that_verifies
     path = tmp_path / "a.tape"
     live = await serve(
         spec(every(5)),
-        url="",
+        urls={},
         sim_seed=3,
         screen=Screen(out),
         record=path,
@@ -79,7 +79,9 @@ async def test_a_session_against_the_embedded_venue_records_a_tape_that_verifies
 async def test_a_stop_runs_on_shutdown_and_leaves_no_order_open() -> None:
     """Also for a guest that leaves its orders lying: the OMS sweeps after it."""
     async with KrakenSimServer(seed=4) as server:
-        live = Live(spec(every(2, below_1e9=500_000_000_000)), url=server.ws_url, screen=Screen(io.StringIO()))
+        live = Live(
+            spec(every(2, below_1e9=500_000_000_000)), urls={"kraken": server.ws_url}, screen=Screen(io.StringIO())
+        )
         most = 0
 
         def resting(session: Session, _given: Input) -> bool:
@@ -100,7 +102,7 @@ async def test_a_venue_that_goes_away_is_dialled_again_and_sends_a_fresh_snapsho
     seen: list[str] = []
     async with KrakenSimServer(seed=1, faults=SimFaults(close_after_s=1, connections=1)) as server:
         out = io.StringIO()
-        live = Live(spec(), url=server.ws_url, screen=Screen(out))
+        live = Live(spec(), urls={"kraken": server.ws_url}, screen=Screen(out))
 
         def again(session: Session, given: Input) -> bool:
             if isinstance(given, LinkUp | LinkDown):
@@ -113,7 +115,7 @@ async def test_a_venue_that_goes_away_is_dialled_again_and_sends_a_fresh_snapsho
     assert [entry.split()[0] for entry in seen] == ["LinkUp", "LinkDown", "LinkUp"]
     assert "1001" in seen[1]
     assert "CloudFlare" in seen[1]
-    url = live._link.url
+    url = live._links["kraken"].url
     notices = [line[2:] for line in out.getvalue().splitlines() if url in line]
     assert notices[:2] == [f"dialling {url}", f"connected to {url}"]
     assert notices[2].startswith(f"lost {url} (")
@@ -155,7 +157,7 @@ async def test_the_embedded_venue_is_reached_past_a_proxy(monkeypatch: pytest.Mo
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "socks5://127.0.0.1:1")
     async with KrakenSimServer(seed=4) as server:
-        live = Live(spec(), url=server.ws_url, screen=Screen(io.StringIO()))
+        live = Live(spec(), urls={"kraken": server.ws_url}, screen=Screen(io.StringIO()))
         stop_when(live, lambda session, _: session.engine.books[0].valid)
         await live.run(LIMIT_S)
     assert live.session.engine.stats.frames > 0
@@ -251,7 +253,7 @@ async def test_a_fault_of_ours_is_not_taken_for_the_network() -> None:
     """An OSError from a turn used to be reported as `cannot reach`, and the session went on without it."""
     out = io.StringIO()
     async with KrakenSimServer(seed=4) as server:
-        live = Live(spec(), url=server.ws_url, screen=Screen(out))
+        live = Live(spec(), urls={"kraken": server.ws_url}, screen=Screen(out))
 
         def broken(_session: Session, given: Input, _now: int) -> None:
             if isinstance(given, Frame):
@@ -269,7 +271,7 @@ async def test_a_tape_on_a_full_disk_halts_and_says_so(fails_at: str, tmp_path: 
     """/dev/full stands for the disk; a session that cannot be replayed does not go on trading."""
     out = io.StringIO()
     async with KrakenSimServer(seed=4) as server:
-        live = Live(spec(every(2, below_1e9=500_000_000_000)), url=server.ws_url, screen=Screen(out))
+        live = Live(spec(every(2, below_1e9=500_000_000_000)), urls={"kraken": server.ws_url}, screen=Screen(out))
         live.record(tmp_path / "a.tape", {})
         tape = live._tape
         assert tape is not None
@@ -300,7 +302,7 @@ async def test_a_screen_that_nobody_reads_does_not_stop_the_session() -> None:
             raise BrokenPipeError
 
     async with KrakenSimServer(seed=4) as server:
-        live = Live(spec(), url=server.ws_url, screen=Screen(Gone()))
+        live = Live(spec(), urls={"kraken": server.ws_url}, screen=Screen(Gone()))
         live._screen.tell("hello")
         stop_when(live, lambda session, _: session.engine.stats.book_frames > 20)
         await live.run(LIMIT_S)
@@ -363,7 +365,7 @@ async def test_a_fault_of_ours_halts_and_ends_the_session(tmp_path: Path, monkey
     monkeypatch.setattr(KrakenMarket, "tick", breaks)
     out, path = io.StringIO(), tmp_path / "a.tape"
     live = await serve(
-        spec(every(5)), url="", sim_seed=3, screen=Screen(out), record=path, algo_paths={}, duration_s=LIMIT_S
+        spec(every(5)), urls={}, sim_seed=3, screen=Screen(out), record=path, algo_paths={}, duration_s=LIMIT_S
     )
     assert live.outcome == "fault in the engine, halted: ZeroDivisionError: "
     assert "Traceback" in out.getvalue()

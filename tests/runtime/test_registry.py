@@ -10,9 +10,7 @@ from connectors import registry
 from connectors.errors import ConfigError, PluginError
 from connectors.session import API_VERSION
 from connectors.venues.kraken import VENUE
-from runtime.config import paper_limits
-from runtime.deploy import Guests, spec_of
-from runtime.sim.paper import Fees
+from runtime.deploy import venue_spec
 
 OLD = msgspec.structs.replace(VENUE, name="old", api_version=API_VERSION + 1)
 NOT_A_VENUE = {"name": "odd"}
@@ -96,4 +94,4 @@ def test_a_venue_without_orders_is_refused_before_it_is_run() -> None:
     """A market-data plugin: one clear message instead of an engine that cannot be made."""
     deaf = msgspec.structs.replace(VENUE, orders=None)
     with pytest.raises(ConfigError, match="takes no orders"):
-        spec_of(deaf, ["BTC/USD"], Guests(), paper_limits(), depth=10, fees=Fees(), tag="t", instruments={})
+        venue_spec(deaf, depth=10, depth_from="test")

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from connectors.errors import TapeError
 from runtime.inputs import Command, Frame, Input, LinkDown, LinkUp, Timer
-from runtime.tape import Header, TapeReader, TapeWriter, encode_input
+from runtime.tape import Header, TapeReader, TapeWriter, VenueEntry, encode_input
 
 HEADER = Header(
-    venuegate_tape=1, package="0.1.0", venue="kraken", symbols=("BTC/USD",), depth=10,
+    venuegate_tape=2, package="0.1.0", venues=(VenueEntry("kraken", 10),), symbols=("BTC/USD",),
     limits={"max_position_1e8": 1}, fees={"maker_ppm": 1}, tag="vg1",
 )  # fmt: skip
 INPUTS: list[Input] = [
@@ -245,10 +245,11 @@ def test_a_gzip_cut_short_yields_its_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("first", "said"),
     [
-        (b'{"venuegate_tape":2,"package":"9.9.0","venue":"kraken","symbols":[],"depth":10,"limits":{},"fees":{},"tag":""}',
-         "has format 2, this version reads 1\n  mend: replay it with venuegate 9.9.0"),
-        (b'{"venuegate_tape":1}', "header: "),
-        (b'{"venuegate_tape":1,"venue":"\xff"}', "header: "),
+        (b'{"venuegate_tape":9,"package":"9.9.0","venues":[],"symbols":[],"limits":{},"fees":{},"tag":""}',
+         "has format 9, this version reads 2\n  mend: replay it with venuegate 9.9.0"),
+        (b'{"venuegate_tape":1,"package":"0.1.0","venue":"kraken"}', "has format 1, this version reads 2\n"),
+        (b'{"venuegate_tape":2}', "header: "),
+        (b'{"venuegate_tape":2,"venues":"\xff"}', "header: "),
         (b'{"venuegate_tape":"1"', "header: "),
     ],
 )  # fmt: skip

@@ -15,7 +15,7 @@ from connectors.errors import GuestFault, ModuleError
 from runtime import abi, wasm
 from runtime.host import AlgoHost
 from runtime.wasm import FUEL, PROPOSALS_OFF, GuestCalls, func_at, strict_engine, strict_store
-from tests.support.guests import guest
+from tests.support.guests import FEATURES, guest
 
 BOOK, STATE = bytearray(656), bytearray(abi.STATE_BYTES)
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,7 +127,7 @@ def test_a_nan_is_canonical_inside_the_guest() -> None:
     book = bytearray(656)
     struct.pack_into("<Q", book, 0, NAN_WITH_PAYLOAD)
     assert math.isnan(struct.unpack("<d", struct.pack("<Q", NAN_WITH_PAYLOAD))[0])
-    ((computed, copied, *_),) = host.on_book(book, STATE)
+    ((computed, copied, *_),) = host.on_book(book, STATE, FEATURES)
     assert copied == NAN_WITH_PAYLOAD
     assert computed == 0x7FF8_0000_0000_0000
 
@@ -135,7 +135,7 @@ def test_a_nan_is_canonical_inside_the_guest() -> None:
 def test_a_loop_ends_by_fuel() -> None:
     host = AlgoHost(guest("(loop (br 0))"), name="loop")
     with pytest.raises(GuestFault) as caught:
-        host.on_book(BOOK, STATE)
+        host.on_book(BOOK, STATE, FEATURES)
     assert caught.value.kind == "fuel"
 
 
@@ -157,7 +157,7 @@ def test_fuel_is_a_saw_tooth_the_same_in_every_store() -> None:
     for host in (burner(), burner()):
         trail = []
         for _ in range(60):
-            host.on_book(book_of(30_000), STATE)
+            host.on_book(book_of(30_000), STATE, FEATURES)
             trail.append(host.fuel_left)
         trails.append(trail)
     first, second = trails
@@ -174,23 +174,23 @@ def test_fuel_is_a_saw_tooth_the_same_in_every_store() -> None:
 
 def test_a_call_may_burn_one_million_whenever_it_comes_and_never_more_than_two() -> None:
     probe = burner()
-    probe.on_book(book_of(1_000), STATE)
+    probe.on_book(book_of(1_000), STATE, FEATURES)
     low = probe.fuel_left
-    probe.on_book(book_of(2_000), STATE)
+    probe.on_book(book_of(2_000), STATE, FEATURES)
     per_step = (low - probe.fuel_left) / 2_000
     most, too_many = int(FUEL * 0.99 / per_step), int(2 * FUEL * 1.01 / per_step)
     host = burner()
     seen = set()
     for light in (1, 40_000, 70_000, 100_000, 1, 130_000):
-        host.on_book(book_of(light), STATE)
+        host.on_book(book_of(light), STATE, FEATURES)
         seen.add(host.fuel_left)
-        assert host.on_book(book_of(most), STATE) == []
+        assert host.on_book(book_of(most), STATE, FEATURES) == []
     assert len(seen) > 3
     for light in (1, 40_000, 100_000):
         host = burner()
-        host.on_book(book_of(light), STATE)
+        host.on_book(book_of(light), STATE, FEATURES)
         with pytest.raises(GuestFault, match="fuel"):
-            host.on_book(book_of(too_many), STATE)
+            host.on_book(book_of(too_many), STATE, FEATURES)
 
 
 def test_deep_recursion_traps() -> None:
@@ -198,7 +198,7 @@ def test_deep_recursion_traps() -> None:
         guest("(call $deep)", extra="(func $deep (local i64 i64 i64 i64) (call $deep) (call $deep))"), name="deep"
     )
     with pytest.raises(GuestFault) as caught:
-        host.on_book(BOOK, STATE)
+        host.on_book(BOOK, STATE, FEATURES)
     assert (caught.value.kind, caught.value.detail) == ("trap", "stack overflow")
 
 
@@ -213,7 +213,7 @@ def test_deep_recursion_traps() -> None:
 )
 def test_a_trap_says_what_it_was(body: str, said: str) -> None:
     with pytest.raises(GuestFault) as caught:
-        AlgoHost(guest(body), name="t").on_book(BOOK, STATE)
+        AlgoHost(guest(body), name="t").on_book(BOOK, STATE, FEATURES)
     assert (caught.value.kind, caught.value.detail) == ("trap", said)
 
 
@@ -228,7 +228,7 @@ def test_memory_grows_to_16_mib_and_no_further() -> None:
         """),
         name="grow",
     )
-    ((first, second, pages, *_),) = host.on_book(BOOK, STATE)
+    ((first, second, pages, *_),) = host.on_book(BOOK, STATE, FEATURES)
     assert (first, second, pages) == (3, 0xFFFF_FFFF, 256)
     assert pages * 65_536 == wasm.MEMORY_MAX_BYTES
 
@@ -246,7 +246,7 @@ def test_traps_do_not_leak() -> None:
     def trap(times: int) -> None:
         for _ in range(times):
             with pytest.raises(GuestFault):
-                host.on_book(BOOK, STATE)
+                host.on_book(BOOK, STATE, FEATURES)
 
     trap(500)
     tracemalloc.start()
@@ -267,10 +267,10 @@ def _resident_kb() -> int:
 
 def test_the_store_stays_usable_after_a_fault() -> None:
     host = AlgoHost(guest("(if (i32.eq (global.get $calls) (i32.const 2)) (then unreachable))"), name="t")
-    assert host.on_book(BOOK, STATE) == []
+    assert host.on_book(BOOK, STATE, FEATURES) == []
     with pytest.raises(GuestFault):
-        host.on_book(BOOK, STATE)
-    assert host.on_book(BOOK, STATE) == []
+        host.on_book(BOOK, STATE, FEATURES)
+    assert host.on_book(BOOK, STATE, FEATURES) == []
 
 
 def test_raw_values_are_passed_whole() -> None:

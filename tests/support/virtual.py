@@ -1,48 +1,70 @@
-"""The engine against the simulated Kraken in virtual time: no socket, no clock, no waiting.
+"""The engine against simulated Krakens in virtual time: no socket, no clock, no waiting.
 
 Plays what `net.py` and `live.py` do: connects, carries frames both ways, rings timers, dials again after a Reconnect.
-Fails at once when a book is served that differs from the simulated market's own.
+Fails at once when a book is served that is crossed. More venues than one are Kraken's protocol under another name and
+id, each with a market of its own; a chain (tests/support/chain_venue.py) speaks only when a test makes it.
 """
 
 from collections.abc import Callable, Sequence
 
-from connectors.events import Notice
-from connectors.session import Reconnect, Send, WakeAt
+import msgspec
+
+from connectors.events import ExecReport, Notice
+from connectors.session import Reconnect, Send, Venue, WakeAt
 from connectors.venues.kraken import VENUE
 from risk.limits import Limits
 from runtime.config import paper_limits
-from runtime.engine import AlgoSpec, Engine, EngineSpec
-from runtime.inputs import ActionRecord, Command, Frame, Input, LinkDown, LinkUp, Output, Timer, VenueOutput
+from runtime.engine import Engine
+from runtime.inputs import ActionRecord, Command, Frame, GuestLine, Input, LinkDown, LinkUp, Output, Timer, VenueOutput
+from runtime.port import VenueSpec
 from runtime.sim.kraken import Close, KrakenConnection, KrakenSim, SimFaults
 from runtime.sim.market import Market
+from runtime.spec import AlgoSpec, EngineSpec
 
 SECOND = 10**9
 STEP_NS = SECOND // 100
 START_NS = 1_785_000_000 * SECOND
+OTHER = msgspec.structs.replace(VENUE, name="other", venue_id=2)
+
+
+class Wire:
+    """One simulated venue and the connection to it."""
+
+    def __init__(self, name: str, sim: KrakenSim, now_ns: int) -> None:
+        self.name = name
+        self.sim = sim
+        self.connection: KrakenConnection | None = None
+        self.dial_ns: int | None = now_ns
 
 
 class World:
-    """`run(seconds)` lets time pass; `notices` and `actions` collect what came out."""
+    """`run(seconds)` lets time pass; `notices`, `actions`, `lines`, `reports` collect what came out."""
 
     def __init__(
         self, *, symbols: Sequence[str] = ("BTC/USD",), faults: SimFaults | None = None, algos: Sequence[AlgoSpec] = (),
-        limits: Limits | None = None, depth: int = 10,
+        limits: Limits | None = None, depth: int = 10, venues: Sequence[Venue] = (VENUE,),
+        chains: Sequence[VenueSpec] = (),
     ) -> None:  # fmt: skip
         self.now_ns = START_NS
-        self.sim = KrakenSim(Market(seed=3), faults)
         self.engine = Engine(
             EngineSpec(
-                venue=VENUE, symbols=tuple(symbols), depth=depth, limits=limits or paper_limits(), algos=tuple(algos)
+                venues=(*(VenueSpec(venue=venue, depth=depth) for venue in venues), *chains), symbols=tuple(symbols),
+                limits=limits or paper_limits(), algos=tuple(algos),
             )
         )  # fmt: skip
+        self._wires = {
+            venue.name: Wire(venue.name, KrakenSim(Market(seed=3 + place), faults), self.now_ns)
+            for place, venue in enumerate(venues)
+        }
         self.notices: list[tuple[int, Notice]] = []
         self.actions: list[ActionRecord] = []
+        self.lines: list[GuestLine] = []
+        self.reports: list[ExecReport] = []
         self.reconnects: list[tuple[int, str]] = []
         self.sent: list[tuple[int, bytes]] = []
-        self.served = [0] * len(symbols)
+        self.served = [0] * len(self.engine.books)
+        self.watchers: list[Callable[[Input], None]] = []
         self._wake_ns: int | None = None
-        self._connection: KrakenConnection | None = None
-        self._dial_ns: int | None = self.now_ns
 
     # --- time ------------------------------------------------------------------------------------------------------
 
@@ -51,11 +73,12 @@ class World:
         end_ns = self.now_ns + int(seconds * SECOND)
         while self.now_ns < end_ns and not until():
             self.now_ns += STEP_NS
-            if self._dial_ns is not None and self.now_ns >= self._dial_ns:
-                self._dial()
-            for connection, frames in self.sim.tick(self.now_ns):
-                if connection is self._connection:
-                    self._hear(frames)
+            for wire in self._wires.values():
+                if wire.dial_ns is not None and self.now_ns >= wire.dial_ns:
+                    self._dial(wire)
+                for connection, frames in wire.sim.tick(self.now_ns):
+                    if connection is wire.connection:
+                        self._hear(wire, frames)
             if self._wake_ns is not None and self.now_ns >= self._wake_ns:
                 self._wake_ns = None
                 self.feed(Timer())
@@ -66,39 +89,49 @@ class World:
     def command(self, name: str) -> None:
         self.feed(Command(name, "test"))
 
-    # --- the link --------------------------------------------------------------------------------------------------
+    # --- the links -------------------------------------------------------------------------------------------------
 
-    def _dial(self) -> None:
-        self._dial_ns = None
-        self._connection, frames = self.sim.connect(self.now_ns)
-        self.feed(LinkUp("kraken", "public"))
-        self._hear(frames)
+    def _dial(self, wire: Wire) -> None:
+        wire.dial_ns = None
+        wire.connection, frames = wire.sim.connect(self.now_ns)
+        self.feed(LinkUp(wire.name, "public"))
+        self._hear(wire, frames)
 
-    def _hang_up(self, reason: str) -> None:
-        if self._connection is not None:
-            self.sim.disconnect(self._connection)
-            self._connection = None
-            self._dial_ns = self.now_ns + SECOND // 2
-            self.feed(LinkDown("kraken", "public", reason))
+    def hang_up(self, name: str, reason: str, seconds: float = 0.5) -> None:
+        """The connection is gone; it is dialled again after so many seconds."""
+        wire = self._wires[name]
+        if wire.connection is not None:
+            wire.sim.disconnect(wire.connection)
+            wire.connection = None
+            wire.dial_ns = self.now_ns + int(seconds * SECOND)
+            self.feed(LinkDown(name, "public", reason))
 
-    def _hear(self, frames: Sequence[str | bytes | Close]) -> None:
+    def _hear(self, wire: Wire, frames: Sequence[str | bytes | Close]) -> None:
         for frame in frames:
             if isinstance(frame, Close):
-                self._hang_up(frame.reason)
+                self.hang_up(wire.name, frame.reason)
                 return
-            self.feed(Frame("kraken", "public", frame.encode() if isinstance(frame, str) else frame))
+            self.feed(Frame(wire.name, "public", frame.encode() if isinstance(frame, str) else frame))
 
     # --- the engine ------------------------------------------------------------------------------------------------
 
     def feed(self, given: Input) -> None:
         outputs = list(self.engine.step(given, self.now_ns))
-        self.actions += [record for record in self.engine.trace if isinstance(record, ActionRecord)]
+        for record in self.engine.trace:
+            if isinstance(record, ActionRecord):
+                self.actions.append(record)
+            elif isinstance(record, GuestLine):
+                self.lines.append(record)
+            elif isinstance(record, ExecReport):
+                self.reports.append(record)
         for index in self.engine.touched:
             self.served[index] += 1
             book = self.engine.books[index]
             assert book.valid
             bid, ask = book.touch()
             assert not bid or not ask or bid < ask, "a crossed book was served"
+        for watch in self.watchers:
+            watch(given)
         for output in outputs:
             self._carry(output)
 
@@ -108,13 +141,14 @@ class World:
                 self.notices.append((self.now_ns, output))
             case WakeAt(at_ns):
                 self._wake_ns = at_ns if self._wake_ns is None else min(self._wake_ns, at_ns)
-            case VenueOutput(_, Send(_, data)):
+            case VenueOutput(name, Send(_, data)):
                 self.sent.append((self.now_ns, data))
-                if self._connection is not None:
-                    self._hear(self._connection.receive(data, self.now_ns))
-            case VenueOutput(_, Reconnect(_, reason)):
+                wire = self._wires.get(name)
+                if wire is not None and wire.connection is not None:
+                    self._hear(wire, wire.connection.receive(data, self.now_ns))
+            case VenueOutput(name, Reconnect(_, reason)):
                 self.reconnects.append((self.now_ns, reason))
-                self._hang_up(reason)
+                self.hang_up(name, reason)
 
     def said(self, part: str) -> list[str]:
         return [notice.text for _, notice in self.notices if part in notice.text]

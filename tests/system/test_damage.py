@@ -14,8 +14,10 @@ from connectors.book import L2Book
 from connectors.instrument import Instrument
 from connectors.venues.kraken import VENUE
 from runtime.config import paper_limits
-from runtime.engine import Engine, EngineSpec
+from runtime.engine import Engine
 from runtime.inputs import Frame
+from runtime.port import VenueSpec
+from runtime.spec import EngineSpec
 from tests.support.kraken_venue import snapshot_frame
 from tests.support.reference import DictBook, books, recording
 
@@ -50,8 +52,8 @@ class Case:
         ]  # fmt: skip
         engine = Engine(
             EngineSpec(
-                venue=VENUE, symbols=(self.symbol, OTHER), depth=10, limits=paper_limits(), algos=(),
-                instruments={instrument.symbol: instrument for instrument in known},
+                venues=(VenueSpec(venue=VENUE, depth=10, instruments={one.symbol: one for one in known}),),
+                symbols=(self.symbol, OTHER), limits=paper_limits(), algos=(),
             )
         )  # fmt: skip
         engine.step(Frame("kraken", "public", self.other), self.frames[0][1])

@@ -5,8 +5,8 @@ from connectors.orders import OrderType
 from oms.state import OrderState
 from risk.denial import DenyReason
 from risk.limits import Limits
-from runtime.engine import AlgoSpec
 from runtime.host import AlgoHost
+from runtime.spec import AlgoSpec
 from tests.support.guests import every, guest
 from tests.support.virtual import World
 
@@ -68,7 +68,7 @@ def test_a_cancelled_order_is_shown_dead_even_when_the_table_is_full() -> None:
     world.run(10, until=lambda: len(world.actions) >= 34)
     denied = [(record.action[0], record.denied.reason) for record in world.actions if record.denied]
     assert denied == [(300, DenyReason.OPEN_ORDERS)]
-    table = world.engine.algos[0].states[0].buffer
+    table = world.engine.algos[0].views[0].state.buffer
     assert (table[32 + 33], table[1312]) == (3, 32), "DEAD in its place, and all 32 still shown"
     world.run(10, until=lambda: len(world.actions) >= 35)
     assert world.actions[-1].approval, "once it was shown, the place is free"

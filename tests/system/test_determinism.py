@@ -9,7 +9,7 @@ import pytest
 
 from connectors.registry import load
 from runtime.config import paper_limits
-from runtime.deploy import Guests, guests_for, spec_of, spec_of_tape
+from runtime.deploy import Guests, guests_for, spec_of, spec_of_tape, venue_spec
 from runtime.inputs import Input
 from runtime.live import serve
 from runtime.replay import check_footer, replay
@@ -94,13 +94,14 @@ def simulated(
         begin(self, spec)
         kept.append(Outputs(self))
 
-    spec = spec_of(load("kraken"), symbols, guests, paper_limits(), depth=10, fees=Fees(), tag="vgtest", instruments={})
+    venue = venue_spec(load("kraken"), depth=10, depth_from="test")
+    spec = spec_of([venue], symbols, guests, paper_limits(), fees=Fees(), tag="vgtest")
     with monkeypatch.context() as patch:
         patch.setattr(Session, "__init__", watched)
         asyncio.run(
             serve(
                 spec,
-                url="",
+                urls={},
                 sim_seed=5,
                 screen=Screen(io.StringIO()),
                 record=path,
@@ -121,7 +122,7 @@ def test_the_tape_of_a_simulated_session_replays_to_the_same_outputs(
 
     tape = TapeReader(path)
     assert tape.header is not None
-    session = Session(spec_of_tape(load("kraken"), tape.header, guests_for(symbols, None), None))
+    session = Session(spec_of_tape(tape.header, guests_for(symbols, None), None, load))
     replayed = Outputs(session)
     replay(session, tape)
 

@@ -7,9 +7,9 @@ import pytest
 
 from connectors.orders import OrderType
 from risk.denial import DenyReason
-from runtime.engine import AlgoSpec
 from runtime.host import AlgoHost
 from runtime.sim.kraken import SimFaults
+from runtime.spec import AlgoSpec
 from tests.support.guests import every
 from tests.support.virtual import SECOND, START_NS, World
 
@@ -104,7 +104,7 @@ def test_a_silent_link_is_noticed_within_five_seconds_and_replaced(faults: SimFa
     assert reason.startswith("no frame for")
     assert world.engine.books[0].reason == "link silent", "and not merely that the link is down, which follows from it"
     assert world.engine.lost == {"link silent": 1}
-    assert world.engine.link.last_ns == -1, "the gate refuses whatever is asked now"
+    assert world.engine.ports["kraken"].link.last_ns == -1, "the gate refuses whatever is asked now"
     served = world.served[0]
     world.run(10)
     assert len(world.reconnects) == 1

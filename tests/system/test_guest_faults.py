@@ -7,8 +7,8 @@ from oms.state import OrderState
 from risk.checks import TradingState
 from risk.denial import DenyReason
 from risk.limits import Limits
-from runtime.engine import AlgoSpec
 from runtime.host import AlgoHost
+from runtime.spec import AlgoSpec
 from tests.support.guests import every, guest
 from tests.support.virtual import World
 
@@ -109,5 +109,5 @@ def test_a_passed_daily_loss_cancels_and_lets_only_reducing_orders_by() -> None:
     assert world.said("daily loss limit passed in USD")
     assert {record.denied.reason for record in world.actions if record.denied} == {DenyReason.DAILY_LOSS}
     assert world.engine.oms.orders == {}
-    assert world.engine.algos[0].states[0].buffer[1376 + 28] == 1, "RiskSnapshot.reduce_only"
+    assert world.engine.algos[0].views[0].state.buffer[1376 + 28] == 1, "RiskSnapshot.reduce_only"
     assert world.engine.gate.latched == {"USD"}

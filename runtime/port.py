@@ -1,0 +1,78 @@
+"""One venue of the session: its protocol, its link, and the markets that are its own."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from connectors.book import L2Book
+from connectors.instrument import Instrument
+from connectors.pool import PoolId
+from connectors.session import MarketSession, SessionPlan, Venue
+from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS
+from risk.checks import Link, Market
+from runtime.sim.paper import Fees, PaperVenue
+
+
+class VenueSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A venue to connect. `instruments`: metadata known before the venue tells. `pools`: those to follow, in order."""
+
+    venue: Venue
+    depth: int
+    instruments: Mapping[str, Instrument] = {}
+    pools: tuple[PoolId, ...] = ()
+
+
+class Port:
+    """`first` is the index of its first market: one per symbol, in the session's order, then one per pool."""
+
+    __slots__ = ("checksum", "first", "indices", "link", "name", "paper", "pools", "session", "spec", "venue_id")
+
+    session: MarketSession
+    paper: PaperVenue
+
+    def __init__(self, spec: VenueSpec, symbols: Sequence[str], first: int) -> None:
+        self.spec = spec
+        self.name = spec.venue.name
+        self.venue_id = spec.venue.venue_id
+        self.checksum = spec.venue.checksum
+        self.link = Link()
+        self.first = first
+        self.indices = range(first, first + len(symbols) + len(spec.pools))
+        self.pools = {first + len(symbols) + slot: pool for slot, pool in enumerate(spec.pools)}
+
+    def markets(self, symbols: Sequence[str]) -> list[Market]:
+        """What the gate may judge by, of each of its markets."""
+        names = [*symbols, *(pool.symbol for pool in self.spec.pools)]
+        made = []
+        for name in names:
+            instrument = self.spec.instruments.get(name)
+            is_onchain = self.spec.venue.capabilities.onchain
+            made.append(Market(instrument, self._book(instrument), self.link, self.venue_id, is_onchain=is_onchain))
+        return made
+
+    def start(self, symbols: Sequence[str], books: Sequence[L2Book], times: Sequence[str],
+              instruments: Sequence[Instrument | None], fees: Fees) -> None:  # fmt: skip
+        """Makes the session and the paper venue; the lists are the engine's, of all markets."""
+        venue = self.spec.venue
+        known = {
+            index: instrument
+            for index in self.indices
+            if (instrument := instruments[index]) is not None
+        }
+        self.session = venue.market(
+            SessionPlan(
+                symbols=tuple((self.first + k, symbol) for k, symbol in enumerate(symbols)),
+                depth=self.spec.depth, instruments=known, pools=tuple(self.pools.items()),
+            )
+        )  # fmt: skip
+        encoder = venue.orders(instruments) if venue.orders is not None else None
+        self.paper = PaperVenue(encoder, books, times, fees, venue.refusals)
+
+    def _book(self, instrument: Instrument | None) -> L2Book:
+        if instrument is None:
+            return L2Book(depth=self.spec.depth)
+        return L2Book(
+            depth=self.spec.depth,
+            price_digit_1e9=10 ** (PRICE_DECIMALS - instrument.price_precision),
+            size_digit_1e8=10 ** (SIZE_DECIMALS - instrument.size_precision),
+        )

@@ -1,0 +1,159 @@
+"""PythonGuest: one Python algo, called as the engine calls any guest (`guest.py`), and `load_python`, which makes it.
+
+The same turn, the same records, 16 actions, 256 log lines, 64 messages; whatever it raises becomes a GuestFault, which
+disables this instance and nothing else. What does not hold: it runs in this process with all its rights, without fuel,
+and an endless loop is endless.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from connectors.errors import GuestFault, ModuleError
+from connectors.orders import Action as Raw
+from runtime.abi import REGIONS, Generation, Region, Span
+from runtime.pyactions import Actions
+from runtime.pyalgo import Algo
+from runtime.pycontext import MeshTable, Outbox, current
+from runtime.pyimport import check_methods, fault_text, forget, maker_of, run_file
+from runtime.pymarket import NbboSnapshot, VenueBooks
+from runtime.pyrecords import AlgoState, Fill, L2Book, OnlineFeatures, Reject
+
+SOURCE_BYTES_MAX: Final = 4 * 2**20
+_CALLED: Final = frozenset({"on_book", "on_nbbo", "on_message", "on_heartbeat"})
+
+
+class PythonGuest(Outbox):
+    """One loaded Python algo, called as the engine calls any guest (`runtime/guest.py`)."""
+
+    generation = Generation.V0_4
+    is_sandboxed = False
+    fuel_left: int | None = None
+    fuel_used = 0
+
+    def __init__(self, source: bytes, *, name: str) -> None:
+        """`name` is the file's path. Raises ModuleError."""
+        super().__init__()
+        self.name = name
+        self.source = source
+        self.sha256 = hashlib.sha256(source).hexdigest()
+        self.regions: Mapping[Region, Span] = REGIONS[Generation.V0_4]
+        try:
+            self._algo = self._made()
+            self.overridden = check_methods(type(self._algo), Algo, name)
+        except ModuleError:
+            forget(self.sha256)
+            raise
+        self.class_name = type(self._algo).__name__
+        self.callbacks = self.overridden & _CALLED
+
+    def _made(self) -> Algo:
+        maker = maker_of(run_file(self.source, self.name, self.sha256), Algo, self.name)
+        problem = ""
+        try:
+            made = maker()
+        except BaseException as error:  # noqa: BLE001 - a constructor is the author's code: one clear message
+            problem = fault_text(error, self.name)
+        if problem:
+            raise ModuleError(problem, place=self.name, mend="the algo must be made without arguments or exceptions")
+        if not isinstance(made, Algo):
+            mend = "return an instance of a class based on Algo"
+            raise ModuleError(f"algo() gave a {type(made).__name__}", place=self.name, mend=mend)
+        return made
+
+    def fresh(self) -> "PythonGuest":
+        """The same bytes run again: a new module, a new instance."""
+        return PythonGuest(self.source, name=self.name)
+
+    def show(self, region: Region, record: bytes | bytearray) -> None:
+        self.shown[region] = bytes(record)
+
+    # --- callbacks -------------------------------------------------------------------------------------------------
+
+    def on_book(self, book: bytearray, state: bytearray, features: bytearray, symbol_id: int = 0) -> list[Raw]:
+        seen = L2Book(bytes(book) if symbol_id == 0 else _of_symbol(book, symbol_id))
+        actions = Actions()
+        self._run(self._algo.on_book, seen, AlgoState(bytes(state)), OnlineFeatures(bytes(features)), actions)
+        return actions.taken()
+
+    def on_nbbo(self, nbbo: bytearray, state: bytearray) -> list[Raw]:
+        books, features = VenueBooks(self.shown.get(Region.VENUE_BOOKS)), self._features()
+        actions = Actions()
+        self._run(
+            self._algo.on_nbbo, NbboSnapshot(bytes(nbbo)), books, AlgoState(bytes(state)), features, actions
+        )  # fmt: skip
+        return actions.taken()
+
+    def on_message(self, sender: int, payload: bytes, state: bytearray) -> list[Raw]:
+        label = MeshTable(self.shown.get(Region.MESH)).label_for(sender)
+        actions = Actions()
+        self._run(self._algo.on_message, label, bytes(payload), AlgoState(bytes(state)), actions)
+        return actions.taken()
+
+    def on_heartbeat(self, state: bytearray) -> list[Raw]:
+        actions = Actions()
+        self._run(self._algo.on_heartbeat, AlgoState(bytes(state)), self._features(), actions)
+        return actions.taken()
+
+    def on_fill(self, fill: bytes, state: bytearray) -> None:
+        self._run(self._algo.on_fill, Fill(bytes(fill)), AlgoState(bytes(state)))
+
+    def on_reject(self, reject: bytes) -> None:
+        self._run(self._algo.on_reject, Reject(bytes(reject)))
+
+    def on_shutdown(self, state: bytearray) -> list[Raw]:
+        actions = Actions()
+        self._run(self._algo.on_shutdown, AlgoState(bytes(state)), actions)
+        return actions.taken()
+
+    def _features(self) -> OnlineFeatures:
+        return OnlineFeatures(self.shown.get(Region.FEATURES))
+
+    def _run(self, callback: Callable[..., object], *arguments: object) -> None:
+        """Calls it as the current algo. Raises GuestFault, and nothing else whatever the algo does."""
+        token = current.set(self)
+        kind, problem = "exception", ""
+        try:
+            returned = callback(*arguments)
+        except GuestFault as fault:
+            kind, problem = fault.kind, fault_text(fault, self.name)
+        except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt are the algo's own doing here
+            problem = fault_text(error, self.name)
+        else:
+            if returned is not None:
+                kind, problem = "return", f"{callback.__name__} returned a {type(returned).__name__}: fill `actions`"
+        finally:
+            current.reset(token)
+        if self.broken is not None:  # the algo may have caught it: a Rust algo cannot catch a panic either
+            kind, problem = self.broken.kind, fault_text(self.broken, self.name)
+            self.broken = None
+        if problem:
+            raise GuestFault(kind, problem)
+
+
+def _of_symbol(book: bytearray, symbol_id: int) -> bytes:
+    copy = bytearray(book)
+    L2Book.symbol_id.put(copy, symbol_id)
+    return bytes(copy)
+
+
+def load_python(path: Path) -> PythonGuest:
+    """Reads and runs one file. Raises ModuleError with the file, the line and the mend."""
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+        raise ModuleError(problem, place=str(path), mend="give the path of a .py file") from None
+    if len(source) > SOURCE_BYTES_MAX:
+        problem = f"is {len(source)} bytes, the most is {SOURCE_BYTES_MAX}"
+        raise ModuleError(problem, place=str(path), mend="data does not belong in an algo's source")
+    return PythonGuest(source, name=str(path))
+
+
+def start_notice(name: str) -> str:
+    """What every surface says when a Python algo is started."""
+    return (
+        f"algo {name} is Python: not sandboxed, no fuel, no memory limit; it runs with this process's rights and an "
+        "endless loop stops trading; run only what you wrote or trust"
+    )
