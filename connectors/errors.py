@@ -70,7 +70,10 @@ class NumberError(WireError):
 
 
 class GuestFault(VenuegateError):  # noqa: N818 - a fault is the guest's, not an error of ours
-    """A guest broke its contract. `kind`: trap, fuel, pointer, count, alignment, memory."""
+    """A guest broke its contract.
+
+    `kind`: trap, fuel, pointer, count, alignment, message, error; of Python algos: exception, action, message, return.
+    """
 
     def __init__(self, kind: str, detail: str) -> None:
         self.kind = kind

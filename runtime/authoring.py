@@ -15,11 +15,13 @@ LANGUAGES: Final = ("rust", "zig", "python")
 NAME_MAX: Final = 32  # an algo's name in a deploy block
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 # what cargo refuses as a package name: Rust's keywords, crates that are always there, its own folders
-_RESERVED: Final = frozenset(
-    "abstract alloc as async await become box break build const continue core crate deps do dyn else enum examples "
-    "extern false final fn for gen if impl in incremental let loop macro match mod move mut override priv proc-macro "
-    "proc_macro pub ref return self static std struct super test trait true try type typeof unsafe unsized use "
-    "virtual where while yield algo-sdk algo_sdk sequence-algo-sdk".split()
+RESERVED: Final = frozenset(
+    """
+    abstract alloc as async await become box break build const continue core crate deps do dyn else enum examples extern
+    false final fn for gen if impl in incremental let loop macro match mod move mut override priv proc-macro proc_macro
+    pub ref return self static std struct super test trait true try type typeof unsafe unsized use virtual where while
+    yield algo-sdk algo_sdk sequence-algo-sdk
+    """.split()  # noqa: SIM905 - a list of 66 strings would hide the words
 )
 
 
@@ -40,7 +42,7 @@ def check_name(name: str) -> None:
         raise ConfigError(f"{name!r} cannot be an algo's name", place="NAME", mend=mend)
     if len(name) > NAME_MAX:
         raise ConfigError(f"{name!r} is longer than {NAME_MAX} characters", place="NAME", mend="shorten it")
-    if name in _RESERVED:
+    if name in RESERVED:
         raise ConfigError(f"{name!r} is taken by Rust or the crate", place="NAME", mend="choose another: my-algo")
 
 
@@ -59,7 +61,9 @@ def init(folder: Path, language: str) -> dict[str, Any]:
     written = []
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise ConfigError("exists already", place=str(folder), mend="choose another name or empty it: nothing is overwritten")
+            raise ConfigError(
+                "exists already", place=str(folder), mend="choose another name or empty it: nothing is overwritten"
+            )
         root = files("runtime").joinpath("templates")
         for source, path in [*_files_of(root.joinpath(language)), (root.joinpath("gateway.toml.tmpl"), "gateway.toml")]:
             text = source.read_text(encoding="utf-8")

@@ -31,12 +31,16 @@ class CompileError(Exception):
 
 
 def build(folder: Path, out: Path | None = None) -> dict[str, Any]:
-    """Builds, vets and describes. Raises ConfigError for a missing tool, ModuleError for a module that cannot be hosted,
-    CompileError when a compiler said no."""  # fmt: skip
+    """Builds, vets and describes: kind, file, bytes, sha256, generation, callbacks.
+
+    Raises ConfigError for a missing tool, ModuleError for what cannot be hosted, CompileError when a compiler said no.
+    """
     kind = kind_of(folder)
     if kind == "python":
         if out is not None:
-            raise ConfigError("a Python algo is not compiled", place="--out", mend="leave --out out: deploy algo.py itself")
+            raise ConfigError(
+                "a Python algo is not compiled", place="--out", mend="leave --out out: deploy algo.py itself"
+            )
         return _python(folder / "algo.py")
     with tempfile.TemporaryDirectory() as scratch:
         made = _rust(folder) if kind == "rust" else _zig(folder, Path(scratch))
@@ -92,7 +96,7 @@ def _python(file: Path) -> dict[str, Any]:
     return {"kind": "python", "file": str(file), **python_facts(load_python(file))}
 
 
-# --- Rust --------------------------------------------------------------------------------------------------------------
+# --- Rust -------------------------------------------------------------------------------------------------------------
 
 
 def _rust(folder: Path) -> Path:
@@ -101,7 +105,16 @@ def _rust(folder: Path) -> Path:
     _check_target(rustc, folder)
     # `cargo rustc` hands its last words to the final link alone, whatever RUSTFLAGS or .cargo/config.toml say
     flags = ["--", "-C", "link-arg=--allow-undefined"] if version >= UNDEFINED_FROM else []
-    command = [cargo, "rustc", "--lib", "--release", "--target", TARGET, "--message-format=json-render-diagnostics", *flags]
+    command = [
+        cargo,
+        "rustc",
+        "--lib",
+        "--release",
+        "--target",
+        TARGET,
+        "--message-format=json-render-diagnostics",
+        *flags,
+    ]
     done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, check=False)  # noqa: S603 - a compiler is asked for
     if done.returncode != 0:
         raise CompileError(f"cargo ended with exit code {done.returncode}")
@@ -167,7 +180,7 @@ def _check_target(rustc: str, folder: Path) -> None:
     raise ConfigError(f"has no {TARGET} target", place=rustc, mend=mend)
 
 
-# --- Zig ---------------------------------------------------------------------------------------------------------------
+# --- Zig --------------------------------------------------------------------------------------------------------------
 
 
 def _zig(folder: Path, scratch: Path) -> Path:

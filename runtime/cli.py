@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from connectors.errors import ConfigError, InputError
+from runtime.cli_algo import register
 
 EXIT_ERROR = 1
 EXIT_INPUT = 4
@@ -288,3 +289,6 @@ def _text(key: str, item: Any) -> str:
     if key.endswith("_1e9"):
         return trimmed_text(item, PRICE_DECIMALS)
     return trimmed_text(item, SIZE_DECIMALS) if key.endswith("_1e8") else str(item)
+
+
+register(app, show=_show, exit_of=_exit_of)

@@ -33,6 +33,7 @@ from runtime.live import Live
 from runtime.live import serve as serve_live
 from runtime.owners import check_owners
 from runtime.port import VenueSpec
+from runtime.pyload import start_notice
 from runtime.regions import parse_param
 from runtime.replay import BooksSeen, Notices, check_footer
 from runtime.replay import replay as replay_tape
@@ -104,7 +105,7 @@ def _tell_about(algos: Sequence[AlgoSpec], venues: int, screen: Screen) -> None:
     """What a person should know of the algos before they run."""
     for spec in algos:
         if not spec.guest.is_sandboxed:
-            screen.tell(f"algo {spec.name} is Python: not sandboxed, it can do whatever this process can", "warning")
+            screen.tell(start_notice(spec.name), "warning")
         has_nbbo_only = spec.guest.callbacks == {"on_nbbo"}
         if has_nbbo_only and venues < 2:
             text = f"algo {spec.name} is a multi-venue guest, and one venue is connected: its on_nbbo never runs"

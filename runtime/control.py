@@ -51,7 +51,9 @@ def folder() -> Path:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = path.lstat()
     except OSError as error:
-        raise ConfigError(f"cannot be made: {error.strerror}", place=str(path), mend="name one: --control PATH") from None
+        raise ConfigError(
+            f"cannot be made: {error.strerror}", place=str(path), mend="name one: --control PATH"
+        ) from None
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise ConfigError("is open to others", place=str(path), mend="chmod 700 it, or name a socket: --control PATH")
     return path

@@ -20,7 +20,7 @@ from runtime.guest import Guest
 from runtime.guests import demo_wasm
 from runtime.host import AlgoHost
 from runtime.port import VenueSpec
-from runtime.pyload import load_python
+from runtime.pyload import PythonGuest
 from runtime.regions import parse_param
 from runtime.session import fees_from, instruments_from, limits_from
 from runtime.sim.paper import Fees
@@ -44,7 +44,7 @@ def read_module(path: Path) -> bytes:
 def load_guest(path: str, name: str, source: bytes, generation: str = "") -> Guest:
     """A module, vetted in a child process first, or a Python algo. Raises ModuleError."""
     if path.endswith(".py"):
-        return load_python(Path(path))
+        return PythonGuest(source, name=path)
     vet(source, name=path or name, abi=generation)
     return AlgoHost(source, name=path or name, abi=generation)
 

@@ -26,6 +26,7 @@ from runtime.intents import Intent, Policy
 from runtime.sim.paper import PaperOutput, PaperVenue
 
 _REFUSED: Final = frozenset({ExecType.REJECTED, ExecType.REPLACE_REJECTED, ExecType.CANCEL_REJECTED})
+NEVER_NS: Final = 2**63 - 1
 _NOTHING: Final = (0,) * 10
 _NEW: Final = int(ActionKind.NEW)
 _CANCEL: Final = int(ActionKind.CANCEL)
@@ -51,6 +52,7 @@ class Desk:
         self.denied: Counter[str] = Counter()
         self.marks = [0] * len(papers)  # bid + ask of each market's last valid book; 0 before the first
         self.intents: dict[tuple[int, int], Intent] = {}
+        self.deadline_ns = NEVER_NS  # of the intent whose time is over first
         self.faulted: list[AlgoInstance] = []  # since the engine last looked, for their restart
         self._tag = tag
         self._is_latching = False
@@ -131,14 +133,16 @@ class Desk:
         target = self.gate.target(algo.index, action[6], action[7], action[8])
         if action[5] > Policy.AGGRESSIVE_CHASE or isinstance(target, Denied):
             self.actions += 1
-            self._record(algo, action, target if isinstance(target, Denied) else self.gate.check_policy(action[5]), now_ns)
+            denied = target if isinstance(target, Denied) else self.gate.check_policy(action[5])
+            self._record(algo, action, denied, now_ns)
             return
-        if (algo.index, action[0]) in self.intents:
-            self._new(algo, action[:4] + (_NEW, _IOC) + action[6:9] + (0,), action, "algo", now_ns)  # a duplicate
+        if (algo.index, action[0]) in self.intents:  # the gate says that the id is taken
+            self._new(algo, (*action[:4], _NEW, _IOC, *action[6:9], 0), action, "algo", now_ns)
             return
         intent = Intent(algo.index, target, action, now_ns)
         self._ask(algo, intent, "algo", now_ns)
         if intent.deadline_ns and (algo.index, action[0]) in self.intents:
+            self.deadline_ns = min(self.deadline_ns, intent.deadline_ns)
             self._out.append(WakeAt(intent.deadline_ns))
 
     def _ask(self, algo: AlgoInstance, intent: Intent, by: str, now_ns: int) -> None:
@@ -169,6 +173,8 @@ class Desk:
         for key in [key for key, intent in self.intents.items() if intent.is_over(now_ns)]:
             self._forget(*key)
             self.cancel_all(lambda live, key=key: (live.algo, live.order_id) == key, now_ns)  # type: ignore[misc]
+        deadlines = [intent.deadline_ns for intent in self.intents.values() if intent.deadline_ns]
+        self.deadline_ns = min(deadlines, default=NEVER_NS)
 
     def _forget(self, algo: int, order_id: int) -> None:
         self.intents.pop((algo, order_id), None)

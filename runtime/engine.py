@@ -234,6 +234,8 @@ class Engine:
             features.on_book(book, now_ns)
             if self._predictors[index] is not None:
                 self._predict(index, now_ns)
+        if self.desk.intents:
+            self.desk.chase(index, now_ns)
         for algo, view in self._followers[index]:
             if not algo.is_alive:
                 continue
@@ -246,8 +248,6 @@ class Engine:
                     self.desk.act(algo, actions, now_ns)
         if self._watchers[index] or self._poolers[index]:
             self._tell_watchers(index)
-        if self.desk.intents:
-            self.desk.chase(index, now_ns)
 
     def _tell_watchers(self, index: int) -> None:
         """This book, valid or lost, is one of several that some guest looks at."""

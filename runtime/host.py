@@ -13,7 +13,7 @@ from typing import Final
 
 from wasmtime import Engine as WasmEngine
 from wasmtime import Func as WasmFunc
-from wasmtime import FuncType, Linker, Memory, Module, Trap, ValType, WasmtimeError
+from wasmtime import FuncType, Linker, Memory, Module, Store, Trap, ValType, WasmtimeError
 
 from connectors.errors import GuestFault, ModuleError
 from connectors.orders import Action
@@ -21,7 +21,7 @@ from runtime import abi
 from runtime.abi import Region, Span
 from runtime.generation import callbacks_of, check_abi, detect
 from runtime.guest import LogLine, Sent
-from runtime.wasm import GuestCalls, HostCallback, define_import, func_at, strict_engine, strict_store
+from runtime.wasm import GuestCalls, HostCallback, Slots, define_import, func_at, strict_engine, strict_store
 
 LOG_BYTES_MAX: Final = 4096
 LOG_LINES_MAX: Final = 256  # a callback; what comes beyond is counted, not kept
@@ -74,6 +74,7 @@ class AlgoHost:
         self.callbacks = frozenset(self._exports)
         self._book_at = self._at[self._exports["on_book"]] if "on_book" in self._exports else 0
         self._allocate()
+        self._call_book = self._calls.bound(self._book_at, (self.book_ptr, self.state_ptr), self.slots())
 
     # --- loading ---------------------------------------------------------------------------------------------------
 
@@ -173,24 +174,15 @@ class AlgoHost:
 
         `symbol_id` is the book's place in this algo's deployment, which the shared book cannot know. Raises GuestFault.
         """
-        self._book_slot[:] = book
         if symbol_id:
-            self._book_slot[abi.BOOK_SYMBOL_ID_AT : abi.BOOK_SYMBOL_ID_AT + 2] = symbol_id.to_bytes(2, "little")
-        self._state_slot[:] = state
-        if self._features_slot is not None:
-            self._features_slot[:] = features
-        calls = self._calls
-        calls.refuel()
-        slots = calls.slots
-        slots[0] = self.book_ptr
-        slots[2] = self.state_ptr
-        calls.call(self._book_at, 2)
+            book = bytearray(book)
+            book[abi.BOOK_SYMBOL_ID_AT : abi.BOOK_SYMBOL_ID_AT + 2] = symbol_id.to_bytes(2, "little")
+        pointer = self._call_book(book, state, features)
         if self._import_fault is not None:
             self._raise_import_fault()
-        pointer = slots[0] & 0xFFFF_FFFF
-        if pointer != self._actions_ptr:
-            self._look_at(pointer)
-        return self._actions() if self._actions_count[0] else []
+        if pointer == self._actions_ptr and not self._actions_count[0]:
+            return []
+        return self._acted(pointer)
 
     def on_nbbo(self, nbbo: bytearray, state: bytearray) -> list[Action]:
         """`nbbo` in the layout of this generation; VenueBooks was shown before. Raises GuestFault."""
@@ -323,11 +315,19 @@ class AlgoHost:
     @property
     def fuel_used(self) -> int:
         """Instructions the last call burnt."""
-        return self._calls.filled - self._calls.fuel()
+        return self._calls.spent
 
     @property
     def fuel_left(self) -> int:
         return self._calls.fuel()
+
+    def library_call(self) -> tuple[WasmFunc, Store]:
+        """on_book as the library would call it, for benchmarks."""
+        return self._funcs[self._exports["on_book"]], self._store
+
+    def slots(self) -> Slots:
+        """Where on_book's records are written: book, state, features."""
+        return self._book_slot, self._state_slot, self._features_slot
 
     def raw_call(self) -> tuple[GuestCalls, int, memoryview]:
         """The bare on_book call, for benchmarks: (calls, function, argument slots); the caller does the rest."""

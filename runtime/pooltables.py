@@ -1,8 +1,8 @@
 """The pools of one symbol as a guest reads them: PoolBooks (who they are and their ladders) and PoolStateTable.
 
 Slots are the pools in the order given, and stay; an order names one with `pool_idx` = slot + 1. Layouts: the crate's
-`pool.rs`. Metas are 40 bytes before 0.4, without gas; from 0.4 on 48. PoolStateTable is of 0.4 alone: a guest of an
-earlier generation is not given that region.
+`pool.rs`. Metas are 40 bytes before 0.4, without gas; from 0.4 on 48. A guest that is not given one of the regions (an
+earlier generation has no PoolStateTable, a single-venue one neither) is not shown it: what is kept for it is harmless.
 """
 
 from collections.abc import Sequence
@@ -29,17 +29,18 @@ class PoolTables:
     """Both tables of one symbol of one instance.
 
     `books` and `states` are the records; `update` writes what a PoolUpdate tells, `refresh` copies a pool's ladder.
-    Raises ConfigError for more than 32 pools, a pool that is there twice, and a generation that is given no pools.
+    `symbol_id` is written into each ladder. Raises ConfigError for more than 32 pools and a pool that is there twice.
     """
 
     __slots__ = ("_books_at", "_has_gas", "_meta_bytes", "_pools", "_symbol_bytes", "books", "states")
 
     def __init__(self, generation: Generation, pools: Sequence[tuple[PoolId, L2Book]], *, symbol_id: int = 0) -> None:
         ids = [pool for pool, _ in pools]
-        _check(generation, ids)
-        self.books = Record(REGIONS[generation][Region.POOL_BOOKS][1])
-        self.states = Record(REGIONS[Generation.V0_4][Region.POOL_STATES][1])
-        self._has_gas = generation is Generation.V0_4
+        _check(ids)
+        newest = REGIONS[Generation.V0_4]
+        self.books = Record(REGIONS[generation].get(Region.POOL_BOOKS, newest[Region.POOL_BOOKS])[1])
+        self.states = Record(newest[Region.POOL_STATES][1])
+        self._has_gas = generation not in (Generation.V0_3_0_NBBO, Generation.V0_3_2_NBBO)
         self._meta_bytes = 48 if self._has_gas else 40
         self._books_at = _METAS_AT + POOLS_MAX * self._meta_bytes
         self._pools = [book for _, book in pools]
@@ -83,9 +84,7 @@ def _amm_bytes(amm: PoolAmm) -> bytes:
     return _AMM.pack(*words, amm.tick, amm.tick_spacing, amm.fee_ppm, amm.pool_type, amm.last_block, amm.last_update_ns)
 
 
-def _check(generation: Generation, pools: list[PoolId]) -> None:
-    if Region.POOL_BOOKS not in REGIONS[generation]:
-        raise _refused(f"a guest of generation {generation} is given no pools", "leave `pools` out")
+def _check(pools: list[PoolId]) -> None:
     if len(pools) > POOLS_MAX:
         raise _refused(f"{len(pools)} pools, but the crate's table holds {POOLS_MAX}", f"name at most {POOLS_MAX}")
     seen = set()

@@ -187,5 +187,5 @@ class Actions:
         return len(self._list) >= MAX_ACTIONS
 
     def taken(self) -> list[Raw]:
-        """For the engine."""
-        return self._list
+        """For the engine: an algo that keeps its `actions` cannot change these afterwards."""
+        return self._list.copy()

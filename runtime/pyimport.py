@@ -88,22 +88,28 @@ def _why(error: BaseException, path: str) -> tuple[str, str]:
 
 
 def fault_text(error: BaseException, path: str) -> str:
-    """`<file>:<line> Type: text`, one line, of the innermost frame of the algo's own file; a GuestFault has no type."""
-    line, kind = 0, type(error).__name__
+    """`<file>:<line> Type: text`, one line, of the innermost frame of the algo's own file; a GuestFault has no type.
+
+    Never raises: names and texts of an algo's exceptions are the algo's code, too.
+    """
+    line = 0
     try:
         for frame, number in traceback.walk_tb(error.__traceback__):
             line = number if frame.f_code.co_filename == path else line
-        kind, text = ("", error.detail) if isinstance(error, GuestFault) else (kind, str(error))
-    except BaseException:  # noqa: BLE001 - __str__ is the algo's code too
-        text = "(its text cannot be made)"
-    text = " ".join(text.split())
-    where = f"{Path(path).name}:{line} " if line else ""
-    return f"{where}{kind}{': ' if kind and text else ''}{text[:TEXT_MAX]}"
+        where = f"{Path(path).name}:{line} " if line else ""
+    except BaseException:  # noqa: BLE001 - out of memory
+        where = ""
+    try:
+        kind, text = ("", error.detail) if type(error) is GuestFault else (type(error).__name__, str(error))
+        text = " ".join(f"{text}".split())[:TEXT_MAX]
+    except BaseException:  # noqa: BLE001 - whatever it is, the fault is told
+        kind, text = "an exception", "(its text cannot be made)"
+    return f"{where}{kind}{': ' if kind and text else ''}{text}"
 
 
 def maker_of(module: ModuleType, base: type, path: str) -> Callable[[], object]:
     """`ALGO = MyAlgo` or `def algo()`. Raises ModuleError."""
-    named, factory = getattr(module, "ALGO", None), getattr(module, "algo", None)
+    named, factory = vars(module).get("ALGO"), vars(module).get("algo")
     if named is None and factory is None:
         own = [
             name for name, thing in vars(module).items()

@@ -27,7 +27,8 @@ def as_i64(value: int) -> int:
 
 def quotient(value: int, by: int) -> int:
     """Rust's integer division: towards zero, where Python's `//` goes down."""
-    return -(-value // by) if value < 0 else value // by
+    size = abs(value) // abs(by)
+    return -size if (value < 0) != (by < 0) else size
 
 
 class Record:

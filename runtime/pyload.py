@@ -6,7 +6,7 @@ and an endless loop is endless.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +15,7 @@ from connectors.orders import Action as Raw
 from runtime.abi import REGIONS, Generation, Region, Span
 from runtime.pyactions import Actions
 from runtime.pyalgo import Algo
-from runtime.pycontext import MeshTable, Outbox, current
+from runtime.pycontext import MeshTable, Outbox, current, refuse
 from runtime.pyimport import check_methods, fault_text, forget, maker_of, run_file
 from runtime.pymarket import NbboSnapshot, VenueBooks
 from runtime.pyrecords import AlgoState, Fill, L2Book, OnlineFeatures, Reject
@@ -74,62 +74,57 @@ class PythonGuest(Outbox):
     def on_book(self, book: bytearray, state: bytearray, features: bytearray, symbol_id: int = 0) -> list[Raw]:
         seen = L2Book(bytes(book) if symbol_id == 0 else _of_symbol(book, symbol_id))
         actions = Actions()
-        self._run(self._algo.on_book, seen, AlgoState(bytes(state)), OnlineFeatures(bytes(features)), actions)
+        self._run("on_book", seen, AlgoState(bytes(state)), OnlineFeatures(bytes(features)), actions)
         return actions.taken()
 
     def on_nbbo(self, nbbo: bytearray, state: bytearray) -> list[Raw]:
         books, features = VenueBooks(self.shown.get(Region.VENUE_BOOKS)), self._features()
         actions = Actions()
-        self._run(
-            self._algo.on_nbbo, NbboSnapshot(bytes(nbbo)), books, AlgoState(bytes(state)), features, actions
-        )  # fmt: skip
+        self._run("on_nbbo", NbboSnapshot(bytes(nbbo)), books, AlgoState(bytes(state)), features, actions)
         return actions.taken()
 
     def on_message(self, sender: int, payload: bytes, state: bytearray) -> list[Raw]:
         label = MeshTable(self.shown.get(Region.MESH)).label_for(sender)
         actions = Actions()
-        self._run(self._algo.on_message, label, bytes(payload), AlgoState(bytes(state)), actions)
+        self._run("on_message", label, bytes(payload), AlgoState(bytes(state)), actions)
         return actions.taken()
 
     def on_heartbeat(self, state: bytearray) -> list[Raw]:
         actions = Actions()
-        self._run(self._algo.on_heartbeat, AlgoState(bytes(state)), self._features(), actions)
+        self._run("on_heartbeat", AlgoState(bytes(state)), self._features(), actions)
         return actions.taken()
 
     def on_fill(self, fill: bytes, state: bytearray) -> None:
-        self._run(self._algo.on_fill, Fill(bytes(fill)), AlgoState(bytes(state)))
+        self._run("on_fill", Fill(bytes(fill)), AlgoState(bytes(state)))
 
     def on_reject(self, reject: bytes) -> None:
-        self._run(self._algo.on_reject, Reject(bytes(reject)))
+        self._run("on_reject", Reject(bytes(reject)))
 
     def on_shutdown(self, state: bytearray) -> list[Raw]:
         actions = Actions()
-        self._run(self._algo.on_shutdown, AlgoState(bytes(state)), actions)
+        self._run("on_shutdown", AlgoState(bytes(state)), actions)
         return actions.taken()
 
     def _features(self) -> OnlineFeatures:
         return OnlineFeatures(self.shown.get(Region.FEATURES))
 
-    def _run(self, callback: Callable[..., object], *arguments: object) -> None:
+    def _run(self, callback: str, *arguments: object) -> None:
         """Calls it as the current algo. Raises GuestFault, and nothing else whatever the algo does."""
         token = current.set(self)
-        kind, problem = "exception", ""
+        problem = ""
         try:
-            returned = callback(*arguments)
-        except GuestFault as fault:
-            kind, problem = fault.kind, fault_text(fault, self.name)
+            returned = getattr(self._algo, callback)(*arguments)
+            if returned is not None:
+                refuse("return", f"{callback} returned a {type(returned).__name__}: fill `actions`")
         except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt are the algo's own doing here
             problem = fault_text(error, self.name)
-        else:
-            if returned is not None:
-                kind, problem = "return", f"{callback.__name__} returned a {type(returned).__name__}: fill `actions`"
         finally:
             current.reset(token)
-        if self.broken is not None:  # the algo may have caught it: a Rust algo cannot catch a panic either
-            kind, problem = self.broken.kind, fault_text(self.broken, self.name)
-            self.broken = None
+        broken, self.broken = self.broken, None
+        if broken is not None:  # the algo may have caught it: a Rust algo cannot catch a panic either
+            raise GuestFault(broken.kind, fault_text(broken, self.name))
         if problem:
-            raise GuestFault(kind, problem)
+            raise GuestFault("exception", problem)
 
 
 def _of_symbol(book: bytearray, symbol_id: int) -> bytes:

@@ -132,6 +132,9 @@ _EXPONENT_BITS: Final = 0x7FF << 52  # all set: infinite or not a number
 _MAGNITUDE_BITS: Final = 2**63 - 1
 
 
+_Where = tuple[str, int]  # place, slot
+
+
 class ParamKind(IntEnum):
     """`ConfigRegion.types`: how the guest is to read the word."""
 
@@ -173,22 +176,22 @@ def parse_param(slot_text: str, value: object, *, place: str = _PLACE) -> Param:
     BOOL; `25bps` → BPS. Raises ConfigError naming `place`, the slot and the value.
     """
     if not re.fullmatch("[0-9]{1,4}", slot_text):
-        raise _param_error(f"{slot_text!r:.40} is no slot", f"write a number 0 … {PARAMS_MAX - 1}", place)
-    where = f"{place}, slot {slot_text}"
-    param = Param(int(slot_text), *_word(value.strip() if isinstance(value, str) else value, where))
+        raise ConfigError(f"{slot_text!r:.40} is no slot", place=place, mend=f"write a number 0 … {PARAMS_MAX - 1}")
+    where = place, int(slot_text)
+    param = Param(where[1], *_word(value.strip() if isinstance(value, str) else value, where))
     _check(param, where)
     return param
 
 
-def _check(param: Param, where: str) -> None:
+def _check(param: Param, where: _Where) -> None:
     low, high = _RANGES[param.kind]
     if not 0 <= param.slot < PARAMS_MAX:
-        raise _param_error(f"there is no slot {param.slot}", f"use 0 … {PARAMS_MAX - 1}", where)
+        raise _param_error("there is no such slot", f"use 0 … {PARAMS_MAX - 1}", where)
     if not low <= param.word <= high:
         raise _param_error(f"{param.word} is out of range", f"stay within {low} … {high}", where)
 
 
-def _word(value: object, where: str) -> tuple[ParamKind, int]:
+def _word(value: object, where: _Where) -> tuple[ParamKind, int]:
     if isinstance(value, bool):
         return ParamKind.BOOL, int(value)
     if isinstance(value, int):
@@ -207,7 +210,7 @@ def _word(value: object, where: str) -> tuple[ParamKind, int]:
     raise _unreadable(value, where)
 
 
-def _double_word(number: object, value: object, where: str) -> int:
+def _double_word(number: object, value: object, where: _Where) -> int:
     """The bits, as an i64, of the double nearest to `number`: the one place where a double is made for a guest."""
     try:
         word = int.from_bytes(_DOUBLE.pack(number), "little", signed=True)
@@ -220,12 +223,13 @@ def _double_word(number: object, value: object, where: str) -> int:
     return word
 
 
-def _unreadable(value: object, where: str) -> ConfigError:
+def _unreadable(value: object, where: _Where) -> ConfigError:
     return _param_error(f"cannot read {value!r:.80}", "write " + "; ".join(_WRITTEN.values()), where)
 
 
-def _param_error(problem: str, mend: str, place: str) -> ConfigError:
-    return ConfigError(problem, place=place, mend=mend)
+def _param_error(problem: str, mend: str, where: _Where) -> ConfigError:
+    place, slot = where
+    return ConfigError(f"slot {slot}: {problem}", place=place, mend=mend)
 
 
 class ConfigRegion(Record):
@@ -251,15 +255,15 @@ class ConfigRegion(Record):
         """
         for slot, times in Counter(param.slot for param in params).items():
             if times > 1:
-                raise _param_error(f"slot {slot} comes {times} times", "set each slot once", _PLACE)
+                raise _param_error(f"comes {times} times", "set each slot once", (_PLACE, slot))
         for param in params:
-            _check(param, f"{_PLACE}, slot {param.slot}")
+            _check(param, (_PLACE, param.slot))
             kind = self._kinds.get(param.slot, param.kind)
             if kind is not param.kind:
                 raise _param_error(
                     f"it holds {kind.name}, and {param.kind.name} was written",
                     f"write {_WRITTEN[kind]}; another kind takes a new deployment",
-                    f"{_PLACE}, slot {param.slot}",
+                    (_PLACE, param.slot),
                 )
         if not params:
             return

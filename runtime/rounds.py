@@ -3,8 +3,8 @@
 In this order, each over the instances in the session's order (ABI: on_fill / on_reject and on_book come first):
 
 1. `on_nbbo`: once a turn, for each symbol whose best price or size changed at some source.
-2. `on_message`: everything sent before this point, in the order sent. What is sent from here on waits for the next turn,
-   which is asked for at once: two guests that answer each other cannot hold a turn up for ever.
+2. `on_message`: everything sent before this point, in the order sent. What is sent from here on waits for the next
+   turn, which is asked for at once: two guests that answer each other cannot hold a turn up for ever.
 3. `on_heartbeat`: at each full second of engine time; after a gap once, not once for each second missed.
 4. Restarts that are due, and intents whose time is over.
 """
@@ -17,13 +17,12 @@ from connectors.errors import GuestFault, ModuleError
 from connectors.events import Notice
 from connectors.orders import Action
 from connectors.session import WakeAt
-from runtime.desk import Desk
+from runtime.desk import NEVER_NS, Desk
 from runtime.inputs import Output
 from runtime.instance import AlgoInstance, Mail
 from runtime.view import SymbolView
 
 SECOND_NS: Final = 10**9
-NEVER_NS: Final = 2**63 - 1
 RESTART_FIRST_NS: Final = SECOND_NS  # then 2, 4, 8 … seconds
 RESTART_MOST_NS: Final = 60 * SECOND_NS
 
@@ -57,7 +56,8 @@ class Rounds:
             self._due.append((algo, view))
 
     def is_due(self, now_ns: int) -> bool:
-        return bool(self._due or self._mail or now_ns >= self.next_ns or self._desk.faulted)
+        desk = self._desk
+        return bool(self._due or self._mail or now_ns >= self.next_ns or now_ns >= desk.deadline_ns or desk.faulted)
 
     def wake(self) -> None:
         """A timer rang: whatever else was asked for may have been forgotten."""
@@ -129,11 +129,10 @@ class Rounds:
 
     def _plan(self, now_ns: int) -> None:
         """Asks for the next turn where one is needed; a WakeAt may be forgotten, so it is said again each time."""
-        times = [at for at, _ in self._restarts]
-        times += [intent.deadline_ns for intent in self._desk.intents.values() if intent.deadline_ns]
+        times = [self._desk.deadline_ns, *(at for at, _ in self._restarts)]
         if self._beating:
             times.append(self._beat_ns)
-        self.next_ns = min(times, default=NEVER_NS)
+        self.next_ns = min(times)
         if self._mail:
             self._out.append(WakeAt(now_ns))
         elif self.next_ns != NEVER_NS:
@@ -148,7 +147,8 @@ class Rounds:
                 wait_ns = min(RESTART_FIRST_NS << min(algo.restarts, 10), RESTART_MOST_NS)
                 self._restarts.append((now_ns + wait_ns, algo))
             elif most:
-                self._out.append(Notice("error", f"algo {algo.name} stays out: restarted {algo.restarts} times already"))
+                text = f"algo {algo.name} stays out: restarted {algo.restarts} times already"
+                self._out.append(Notice("error", text))
         self._desk.faulted.clear()
         for at_ns, algo in [entry for entry in self._restarts if entry[0] <= now_ns]:
             self._restarts.remove((at_ns, algo))
@@ -161,4 +161,3 @@ class Rounds:
                 self._out.append(Notice("error", f"algo {algo.name} cannot be restarted: {error}"))
                 continue
             self._out.append(Notice("warning", f"algo {algo.name} restarted (restart {algo.restarts})"))
-

@@ -61,32 +61,38 @@ def vet(wasm: bytes, *, name: str, abi: str = "", seconds: int = VET_SECONDS) ->
 
 
 def _vet(wasm: bytes, name: str, abi: str, seconds: int) -> Vetted:
-    with tempfile.TemporaryFile() as module:
-        module.write(wasm)
-        module.seek(0)
+    try:
+        child = _start(wasm, abi)
+    except OSError as error:
+        mend = f"make sure that {sys.executable!r} starts and that the folder for temporary files can be written"
+        raise ModuleError(f"cannot be vetted: {error.strerror}", place=name, mend=mend) from None
+    with child:
         try:
-            child = subprocess.Popen(  # noqa: S603 - our own interpreter and our own code
-                [sys.executable or "", "-I", "-c", _BOOT, json.dumps(abi), *_folders()],
-                stdin=module, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-                cwd="/", env={key: os.environ[key] for key in _ENVIRONMENT if key in os.environ},
-            )  # fmt: skip
-        except OSError as error:
-            problem = f"cannot be vetted: {sys.executable!r} does not start: {error.strerror}"
-            raise ModuleError(problem, place=name, mend="run the gateway with an ordinary Python") from None
-        with child:
-            try:
-                said, is_late = _listen(child, time.monotonic() + seconds)
-            finally:
-                _kill(child)
+            said, is_late = _listen(child, time.monotonic() + seconds)
+        finally:
+            _kill(child)
     if is_late:
         raise ModuleError(f"was not loaded within {seconds} s", place=name, mend=_SMALLER)
     return _judge(said, child.returncode, name)
 
 
+def _start(wasm: bytes, abi: str) -> subprocess.Popen[bytes]:
+    """The child, leader of a session of its own, with the module as its stdin. Raises OSError."""
+    with tempfile.TemporaryFile() as module:
+        module.write(wasm)
+        module.seek(0)
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and our own code
+            [sys.executable or "", "-I", "-c", _BOOT, json.dumps(abi), *_folders()],
+            stdin=module, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+            cwd="/", env={key: os.environ[key] for key in _ENVIRONMENT if key in os.environ},
+        )  # fmt: skip
+
+
 def _folders() -> list[str]:
-    """Where this process finds its packages, without its current folder."""
+    """Where this process finds its packages, in its own order, without its current folder."""
+    folders = [path for path in sys.path if os.path.isabs(path)]
     ours = str(Path(__file__).resolve().parents[1])
-    return [ours, *(path for path in sys.path if os.path.isabs(path) and path != ours)]
+    return folders if ours in folders else [ours, *folders]
 
 
 def _listen(child: subprocess.Popen[bytes], until_s: float) -> tuple[bytes, bool]:

@@ -140,8 +140,20 @@ def _imports() -> list[Case]:
         Case("message of nothing", sends(0, 0), "runs"),
         Case("a thousand messages", module(imports=SEND, book=many.format(note, 1000)), "runs"),
         Case("a million messages", module(imports=SEND, book=many.format(note, 1_000_000)), "on_book: fuel"),
+        Case("recursion that logs at each level", module(
+            imports=LOG, book=line + "(drop (call $on_book (i32.const 0) (i32.const 0)))"), "on_book: trap: stack"),
+        Case("log through a table", module(
+            imports=LOG, extra="(table 1 funcref) (elem (i32.const 0) $log)",
+            book="(call_indirect (param i32 i32 i32) (i32.const 1) (i32.const 0) (i32.const 8) (i32.const 0))"),
+            "runs"),
+        Case("log beyond memory through a table", module(
+            imports=LOG, extra="(table 1 funcref) (elem (i32.const 0) $log)",
+            book="(call_indirect (param i32 i32 i32) (i32.const 1) (i32.const -1) (i32.const 8) (i32.const 0))"),
+            "on_book: pointer"),
+        Case("log of memory just grown", module(imports=LOG, book="""(drop (memory.grow (i32.const 1)))
+            (call $log (i32.const 2) (i32.const 196608) (i32.const 65536))"""), "runs"),
         Case("the same import twice", module(imports=LOG + LOG.replace("$log", "$again")), "runs"),
-    ]
+    ]  # fmt: skip
 
 
 def _harmless() -> list[Case]:
@@ -162,7 +174,7 @@ def _harmless() -> list[Case]:
         Case("records at odd addresses", module(alloc="(i32.const 4097)"), "runs"),
         Case("records that overlap", module(alloc="""(global.set $heap (i32.add (global.get $heap) (i32.const 8)))
             (global.get $heap)"""), "runs"),
-        Case("actions inside a record of noise", module(book="(return (local.get $state))"), "on_book: count"),
+        Case("prices taken for actions", module(book="(return (local.get $book))"), "on_book: count"),
         Case("externref table", module(extra="(table 8 externref)"), "runs"),
         Case("a custom section of 3 MiB", inc + custom(b"bomb", bytes(3 * MIB)), "runs"),
         Case("20,000 custom sections", inc + custom(b"x") * 20_000, "runs"),

@@ -19,11 +19,12 @@ def mutant(guests: list[bytes], seed: int, number: int) -> bytes:
         at = dice.randrange(min(len(wasm), 500) if dice.random() < 0.2 else len(wasm))
         if is_shifting:
             _shift(wasm, at, dice)
+            wasm = wasm or bytearray(1)
         elif dice.random() < 0.7:
             wasm[at] ^= 1 << dice.randrange(8)
         else:
             wasm[at] = dice.choice(SPECIAL)
-    return bytes(wasm) or b"\0"
+    return bytes(wasm)
 
 
 def _shift(wasm: bytearray, at: int, dice: random.Random) -> None:
@@ -34,7 +35,6 @@ def _shift(wasm: bytearray, at: int, dice: random.Random) -> None:
             del wasm[at : at + dice.randrange(1, 9)]
         case 2:
             del wasm[at:]
-            wasm.append(0)
         case _:
             start = dice.randrange(len(wasm))
             wasm[at:at] = wasm[start : start + dice.randrange(1, 64)]

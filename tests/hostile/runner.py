@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,12 +20,15 @@ class BatchDiedError(AssertionError):
 
 def outcomes(modules: Sequence[bytes]) -> list[str]:
     """One line a module. Raises BatchDiedError, naming the module, when the child does not answer for all."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tests.hostile.batch"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
-    )  # fmt: skip
+    with tempfile.TemporaryFile() as stream:
+        stream.write(packed(list(modules)))
+        stream.seek(0)
+        child = subprocess.Popen(
+            [sys.executable, "-m", "tests.hostile.batch"],
+            stdin=stream, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
+        )  # fmt: skip
     try:
-        said, complaint = child.communicate(packed(list(modules)), timeout=BATCH_SECONDS)
+        said, complaint = child.communicate(timeout=BATCH_SECONDS)
     except subprocess.TimeoutExpired:
         child.kill()
         said, complaint = child.communicate()

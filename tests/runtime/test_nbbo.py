@@ -139,8 +139,8 @@ def take(world: World, step: tuple[str, int, Any, int]) -> None:
 @given(
     generation=st.sampled_from(list(CRATES)),
     depths=st.lists(st.sampled_from([1, 5, 10, 20, 25]), min_size=1, max_size=20),
-    first=st.lists(sides(), min_size=20, max_size=20),
-    steps=st.lists(st.tuples(STEP, st.booleans()), max_size=12),
+    first=st.lists(sides(), min_size=1, max_size=7),
+    steps=st.lists(st.tuples(STEP, st.booleans()), max_size=10),
     symbol_id=st.sampled_from([0, 1, 255]),
     max_age_ns=st.sampled_from([MAX_AGE_NS, 10**12]),
 )
@@ -153,7 +153,7 @@ def test_any_history_shows_what_the_dictionaries_say(
     world.check(layouts[generation])  # before the first update: everything stale
     for at in range(len(world.venues)):
         if at % 3 != 2:  # some venues have said nothing yet
-            world.load(at, *first[at])
+            world.load(at, *first[at % len(first)])
     for step, has_update in [(("wait", 0, None, 1), True), *steps]:
         take(world, step)
         assert world.nbbo.touched(world.now_ns) == world.market.touched(world.now_ns)
@@ -203,6 +203,8 @@ def test_a_stale_venue_keeps_its_slot_and_counts_nowhere(layouts: dict[Generatio
     world.now_ns += MAX_AGE_NS
     world.link(0, world.now_ns)
     assert not world.nbbo.touched(world.now_ns)
+    world.update()
+    assert world.check(layouts[Generation.V0_4])[0]["venue_bid_px"][:2] == [100 * TICK, 101 * TICK]
     world.now_ns += 1  # the second venue has now been silent for longer than allowed
     assert world.nbbo.touched(world.now_ns)
     world.update()
@@ -214,6 +216,18 @@ def test_a_stale_venue_keeps_its_slot_and_counts_nowhere(layouts: dict[Generatio
     world.update()
     snapshot, _ = world.check(layouts[Generation.V0_4])
     assert snapshot["nbbo_bid_px_1e9"] == snapshot["nbbo_ask_px_1e9"] == snapshot["recv_ns"] == 0
+
+
+def test_a_link_that_is_down_is_stale_however_early_it_is() -> None:
+    """Also while the engine's clock is below the age that is allowed: −1 is no time."""
+    world = World(Generation.V0_4, [10, 10])
+    world.now_ns = 5
+    two(world)
+    world.link(0, -1)
+    world.update()
+    assert world.nbbo.snapshot[64:80] == bytes(8) + (101 * TICK).to_bytes(8, "little")
+    world.link(1, -1)
+    assert world.nbbo.touched(world.now_ns)
 
 
 @pytest.mark.real_data

@@ -186,7 +186,11 @@ RAISED = [
     ("def f(): f()\nf()", "mine.py:5 RecursionError: "),
     ("raise MemoryError", "mine.py:5 MemoryError"),
     ("bytearray(1 << 62)", "mine.py:5 MemoryError"),
-    ("raise Bad", "mine.py:5 Bad: (its text cannot be made)"),
+    ("raise Bad", "mine.py:5 an exception: (its text cannot be made)"),
+    ("raise Sly", "mine.py:5 an exception: (its text cannot be made)"),
+    ("from connectors.errors import GuestFault; raise GuestFault(Bad, 'mine')", "exception: mine.py:5 mine"),
+    ("del self.gone", "mine.py:5 AttributeError: "),
+    ("type(self).__getattribute__ = lambda *_: exit(5)", "SystemExit: 5"),
     ("book.bids[-1]", "mine.py:5 IndexError: index -1 of 20 Levels"),
     ("book.bids[20]", "mine.py:5 IndexError: index 20 of 20 Levels"),
     ("book.bid_ct = 4", "mine.py:5 AttributeError: "),
@@ -197,10 +201,15 @@ RAISED = [
 
 @pytest.mark.parametrize(("line", "said"), RAISED, ids=[line for line, _ in RAISED])
 def test_whatever_it_raises_is_a_fault_of_this_guest(line: str, said: str) -> None:
-    head = "class Bad(Exception):\n  def __str__(self): raise SystemExit"
+    head = (
+        "class Bad(Exception):\n  def __str__(self): raise SystemExit\n"
+        "class Text(str):\n  def __format__(self, spec): raise SystemExit\n"
+        "class Sly(Exception):\n  def __str__(self): return Text('sly')"
+    )
+    guest = algo(line, head=head)
     with pytest.raises(GuestFault) as fault:
-        on_book(algo(line, head=head))
-    assert said.replace("mine.py:5", "mine.py:6") in str(fault.value)
+        [on_book(guest) for _ in range(2)]
+    assert said.replace("mine.py:5", "mine.py:10") in str(fault.value)
     assert len(str(fault.value)) < 400
     assert on_book(algo("actions.buy(1, 1, 1)")) == [(1, 1, 1, 1, 0, 0, 0, 0, 0, 0)]  # nothing is left behind
 

@@ -208,7 +208,9 @@ def test_what_a_command_may_not_do() -> None:
     before = bytes(region.buffer)
     refused(["slot 3", "F64", "I64", "0.25", "new deployment"], region.set, [parse_param("3", "1")], NOW_NS + 1)
     refused(["slot 1", "2 times"], region.set, [parse_param("1", "1"), parse_param("1", "2")], NOW_NS + 1)
-    refused(["slot 32"], region.set, [Param(1, ParamKind.I64, 1), Param(32, ParamKind.I64, 1)], NOW_NS + 1)
+    refused(
+        ["slot 32", "no such slot"], region.set, [Param(1, ParamKind.I64, 1), Param(32, ParamKind.I64, 1)], NOW_NS + 1
+    )
     refused(["slot 2", "9", "0 … 1"], region.set, [Param(2, ParamKind.BOOL, 9)], NOW_NS + 1)
     assert region.buffer == before
 

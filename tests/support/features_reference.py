@@ -348,7 +348,8 @@ def live(pair: Pair, seed: int, steps: int, *, longest_ns: int = 2 * 10**9, chec
             change[1] += [(px, 0) for px, _ in pair.book.asks if px <= middle * tick]
             pair.apply(change[0], change[1], now_ns)
         else:
-            pair.load(*([(px, sz or 1) for px, sz in dict(side).items()] for side in change), now_ns)
+            bids, asks = ([(px, sz or 1) for px, sz in dict(side).items()] for side in change)
+            pair.load(bids, asks, now_ns)
         if step % check_every == 0:
             pair.check()
     pair.check()

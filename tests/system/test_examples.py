@@ -1,9 +1,9 @@
 """The example algos of fixtures/algos, against the simulated market: each does what its README line promises."""
 
-import struct
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -11,19 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.events import ExecReport, ExecType
-from connectors.instrument import Instrument
 from connectors.orders import Action, OrderType
 from risk.denial import DenyReason
 from risk.limits import Limits
-from runtime import abi
-from runtime.abi import ActionKind, Region
-from runtime.algostate import AlgoState
+from runtime.abi import ActionKind
 from runtime.host import AlgoHost
-from runtime.inputs import ActionRecord, GuestLine, Input
+from runtime.inputs import ActionRecord, Input
 from runtime.regions import Param, ParamKind
 from runtime.spec import AlgoSpec
 from tests.support.data import ROOT
-from tests.support.virtual import SECOND, World
+from tests.support.gateway import gateway, json_lines
+from tests.support.virtual import World
 
 SINGLE = ("market_maker", "market_maker_zig", "momentum", "grid", "twap", "speed_test")
 MAKERS = ("market_maker", "market_maker_zig")
@@ -56,7 +54,7 @@ class Fill(NamedTuple):
 
 
 class Stage(World):
-    """A world that keeps fills and guest lines, and calls `watch` after every turn."""
+    """A world that keeps fills, and calls `watch` after every turn."""
 
     def __init__(
         self, *algos: AlgoSpec, watch: Callable[["Stage"], None] | None = None, symbol: str = "BTC/USD"
@@ -64,25 +62,18 @@ class Stage(World):
         super().__init__(algos=algos, symbols=(symbol,), limits=WIDE)
         self.watch = watch
         self.fills: list[Fill] = []
-        self.lines: list[str] = []
-        self.reports: list[ExecReport] = []
         self._orders: dict[str, ActionRecord] = {}
+        self.watchers.append(self._look)
 
-    def feed(self, given: Input) -> None:
-        super().feed(given)
+    def _look(self, given: Input) -> None:
+        del given
         for item in self.engine.trace:
-            if isinstance(item, GuestLine):
-                self.lines.append(item.text.decode())
-            elif isinstance(item, ActionRecord) and item.action[4] == ActionKind.NEW and item.approval:
+            if isinstance(item, ActionRecord) and item.action[4] == ActionKind.NEW and item.approval:
                 self._orders[item.client_order_id] = item
-            elif isinstance(item, ExecReport):
-                self.reports.append(item)
-                if item.exec_type is ExecType.TRADE:
-                    asked = self._orders[item.client_order_id]
-                    order_id, side = asked.action[0], asked.action[3]
-                    self.fills.append(
-                        Fill(self.seconds(), asked.algo, side, item.last_qty_1e8, item.last_px_1e9, order_id)
-                    )
+            elif isinstance(item, ExecReport) and item.exec_type is ExecType.TRADE:
+                asked = self._orders[item.client_order_id]
+                order_id, side = asked.action[0], asked.action[3]
+                self.fills.append(Fill(self.seconds(), asked.algo, side, item.last_qty_1e8, item.last_px_1e9, order_id))
         if self.watch is not None:
             self.watch(self)
 
@@ -95,6 +86,9 @@ class Stage(World):
 
     def new_orders(self) -> list[Action]:
         return [record.action for record in self.actions if record.action[4] == ActionKind.NEW]
+
+    def texts(self) -> list[str]:
+        return [line.text.decode() for line in self.lines]
 
     def end(self) -> None:
         """Stops; nothing may be left open, nothing may have gone wrong."""
@@ -180,7 +174,7 @@ def test_momentum_enters_leaves_and_rests() -> None:
             left_s, rounds = fill.at_s, rounds + 1
             assert left_s <= entered_s + hold_s + 1
     assert rounds >= 3
-    assert {line for line in stage.lines if line.startswith("out")} >= {"out: stop", "out: target"}
+    assert {line for line in stage.texts() if line.startswith("out")} >= {"out: stop", "out: target"}
     stage.end()
     assert stage.position() == 0, "its last position goes at shutdown"
 
@@ -210,12 +204,10 @@ def test_the_grid_refills_one_line_back_and_holds_no_more_than_its_levels() -> N
     for fill in stage.fills:
         filled[fill.order_id] += fill.qty_1e8
     whole = [order_id for order_id, qty in filled.items() if qty == asked[order_id][2]]
-    answers = {(action[3], action[1]) for action in stage.new_orders()}
     for order_id in whole[:-1]:
-        _, px, _, side = asked[order_id][:4]
-        assert any(s == -side and abs(px + side * spacing - p) <= spacing // 2 for s, p in answers), (
-            "no answer one line on"
-        )
+        px, side = asked[order_id][1], asked[order_id][3]
+        later = (action for action in stage.new_orders() if action[0] > order_id and action[3] == -side)
+        assert any(abs(px + side * spacing - action[1]) <= spacing // 2 for action in later), "no answer one line on"
     assert Counter(fill.side for fill in stage.fills).keys() == {1, -1}
     stage.end()
 
@@ -236,7 +228,7 @@ def test_twap_fills_its_parent_within_the_horizon_and_never_more(side: int, pare
     planned = max(horizon * 9 // 10, 1)
     early = [action for action in stage.new_orders() if action[2] > max(3 * (parent // planned), 5_100) + 5_100]
     assert not early, "a slice is at most three regular ones, and what would be left too small"
-    assert f"done_1e8 {parent} of {parent}" in "\n".join(stage.lines)
+    assert f"horizon over: done_1e8 {parent} of {parent}" in stage.texts()
     stage.end()
 
 
@@ -244,7 +236,7 @@ def test_twap_waits_for_its_limit() -> None:
     stage = Stage(example("twap", {0: CLIP, 2: 20, 3: 60_000 * 10**9}))
     stage.run(30)
     assert stage.new_orders() == []
-    assert f"horizon over: done_1e8 0 of {CLIP}" in stage.lines
+    assert f"horizon over: done_1e8 0 of {CLIP}" in stage.texts()
     touch = stage.engine.books[0].touch()[1]
     bounded = Stage(example("twap", {0: 50 * CLIP, 2: 60, 3: touch}))
     bounded.run(70)
@@ -290,28 +282,6 @@ def test_the_mesh_pair_hedges_every_fill_once() -> None:
     stage.end()
 
 
-def mesh_table(label: str, peer: str) -> bytes:
-    """`label` with id 1 and one peer with id 2, as the crate's MeshTable."""
-    head = struct.pack("<32sQB7x", label.encode(), 1, 1)
-    return (head + struct.pack("<32sQ", peer.encode(), 2)).ljust(688, b"\0")
-
-
-def test_the_hedger_sends_one_order_however_often_it_is_told() -> None:
-    """Repeated, old, foreign and mangled messages; an order not yet seen in the table counts as under way."""
-    hedger = host("mesh_hedger")
-    hedger.show(Region.MESH, mesh_table("hedger", "maker"))
-    state, book = a_state(), a_book(62_000 * 10**9, 62_001 * 10**9, SECOND)
-    assert hedger.on_message(2, struct.pack("<Qq", 3, CLIP), state.buffer) == [], "no price is known yet"
-    sold = hedger.on_book(book, state.buffer, bytearray(abi.FEATURES_BYTES))
-    assert [(order[2], order[3], order[5]) for order in sold] == [(CLIP, -1, OrderType.IOC)]
-    for sender, payload in ((2, struct.pack("<Qq", 3, CLIP)), (2, struct.pack("<Qq", 2, 9 * CLIP)),
-                            (7, struct.pack("<Qq", 9, 9 * CLIP)), (2, b"hedge!"), (2, b"")):  # fmt: skip
-        assert hedger.on_message(sender, payload, state.buffer) == []
-    assert hedger.on_heartbeat(state.buffer) == []
-    acknowledged = [struct.unpack("<Qq", payload) for receiver, payload in hedger.take_sent() if receiver == 2]
-    assert acknowledged == [(0, 0), (0, 0)], "it answers what it understood with its own position"
-
-
 # --- all of them -----------------------------------------------------------------------------------------------------
 
 
@@ -343,61 +313,28 @@ def test_an_example_only_reduces_when_nothing_else_is_let_through(name: str) -> 
     stage.end()
 
 
-def a_book(bid_1e9: int, ask_1e9: int, recv_ns: int) -> bytearray:
-    book = bytearray(656)
-    struct.pack_into("<QQ", book, 0, bid_1e9, 10**8)
-    struct.pack_into("<QQ", book, 320, ask_1e9, 10**8)
-    struct.pack_into("<BBHIQ", book, 640, 1, 1, 0, 0, recv_ns)
-    return book
-
-
-def a_state(instrument: Instrument | None = None, limits: Limits = WIDE, *, reduce_only: bool = False) -> AlgoState:
-    state = AlgoState(0, limits)
-    state.limits(limits, reduce_only=reduce_only)
-    state.instrument(instrument or Instrument("kraken", "BTC/USD", 1, 8, 10**8, 1, 5000, 5 * 10**8))
-    return state
-
-
-@settings(max_examples=60, deadline=None)
-@given(data=st.data(), name=st.sampled_from(NAMES))
-def test_no_order_of_an_example_breaks_a_grid_a_minimum_or_a_limit(data: st.DataObject, name: str) -> None:
-    """Whatever the instrument, the limits, the price and the position; checked as the gate would."""
-    draw = data.draw
-    tick, lot = draw(st.sampled_from([1, 10**4, 10**7, 25 * 10**7])), draw(st.sampled_from([1, 100, 10**6, 10**8]))
-    bid = tick * draw(st.integers(2_000, 2 * 10**14 // tick))
-    ask = bid + tick * draw(st.integers(1, 20))
-    instrument = Instrument(
-        "kraken", "A/USD", 9, 8, tick, lot, draw(st.integers(0, 10**4)) * lot, draw(st.integers(0, 100 * 10**9))
-    )
-    limits = Limits(
-        max_position_1e8=draw(st.integers(1, 10**14)), max_order_notional_1e9=draw(st.integers(1, 10**15)),
-        max_order_rate=50, price_collar_bps=500, max_daily_loss_1e9=10**12,
-    )  # fmt: skip
-    position = lot * draw(st.integers(-100, 100))
-    reduce_only = draw(st.booleans())
-    state = a_state(instrument, limits, reduce_only=reduce_only)
-    abi.POSITION.pack_into(state.buffer, 0, position, ask, 0, 0)
-    features = bytearray(abi.FEATURES_BYTES)
-    struct.pack_into("<HHxxxxQ", features, 0, 1, 0, draw(st.integers(bid, ask)))
-    struct.pack_into("<qq", features, 40, *draw(st.sampled_from([(10**6, 10**6), (-(10**6), -(10**6)), (0, 0)])))
-
-    guest = host(name)
-    guest.show(Region.MESH, mesh_table("hedger", "maker"))
-    orders: list[Action] = []
-    for second in range(1, 5):
-        orders += guest.on_book(a_book(bid, ask, second * 60 * SECOND), state.buffer, features)
-        orders += guest.on_heartbeat(state.buffer)
-        if name == "mesh_hedger":
-            orders += guest.on_message(2, struct.pack("<Qq", 0, lot * draw(st.integers(-(10**5), 10**5))), state.buffer)
-    for _, px, qty, side, kind, order_type, *_ in orders:
-        if kind != ActionKind.NEW:
-            continue
-        assert qty > 0 and px > 0 and side in (1, -1)
-        assert px % tick == 0 and qty % lot == 0
-        assert order_type != OrderType.POST_ONLY or (px < ask if side > 0 else px > bid), "post-only would cross"
-        if side * position < 0 and qty <= abs(position):
-            continue  # it can only reduce: minimum, notional and position do not hold it
-        assert not reduce_only
-        assert qty >= instrument.min_qty_1e8
-        assert qty * px >= instrument.min_notional_1e9 * 10**8
-        assert qty * max(px, ask if side > 0 else bid) <= limits.max_order_notional_1e9 * 10**8
+@pytest.mark.real_data
+@pytest.mark.parametrize("name", SINGLE)
+def test_an_example_runs_on_a_recorded_book_through_the_command(
+    name: str, kraken_captures: Path, tmp_path: Path
+) -> None:
+    """301 recorded books of one second, deployed by a config file with a parameter."""
+    config, actions = tmp_path / "gateway.toml", tmp_path / "actions.jsonl"
+    wasm = ROOT / f"fixtures/algos/{name}.wasm"
+    config.write_text(f"""
+[[algos]]
+name = "example"
+wasm = "{wasm}"
+symbols = ["BTC/USD"]
+params = {{ 0 = {25 if name == "speed_test" else CLIP} }}
+""")
+    path = str(kraken_captures / "kraken_btcusd_l2.jsonl")
+    words = ("replay", path, "--instrument", "BTC/USD:1:8:0.00005:0.5", "--config", str(config))
+    done = gateway(*words, "--actions", str(actions))
+    assert done["callbacks"]["on_book"] == 301
+    assert done["open_orders"] == done["anomalies"] == 0
+    assert not done["denied"]
+    if name == "speed_test":
+        assert done["actions"] == 3 * len(range(0, 301, 25)) - 1, "the last round is cut short by the shutdown's cancel"
+    elif name in (*MAKERS, "grid"):
+        assert {row["side"] for row in json_lines(actions)} >= {1, -1}

@@ -1,0 +1,72 @@
+"""Money and orders as a guest must be shown them: Fractions, and a table in the ABI's words."""
+
+from fractions import Fraction
+from math import floor
+
+from tests.support.algo_reference import ONE_1E8
+from tests.support.session_records import Nested
+
+PENDING, ACKED, PARTIAL, DEAD = range(4)
+
+
+class Ledger:
+    """Executions of one symbol, wherever they happened: money in whole units of 1e-17 (price 1e-9 × size 1e-8)."""
+
+    def __init__(self) -> None:
+        self.position = 0
+        self.cost = Fraction(0)
+        self.realized = Fraction(0)
+        self.fills = 0
+        self.start = Fraction(0)
+
+    def fill(self, side: int, qty: int, px: int, fee_1e9: int) -> None:
+        self.fills += 1
+        self.realized -= fee_1e9 * ONE_1E8
+        if self.position * side >= 0:
+            self.cost += qty * px
+        else:
+            held = abs(self.position)
+            closing = min(held, qty)
+            out = Fraction(floor(self.cost * closing / held))  # the documented rounding: the rest stays in the cost
+            self.realized += (closing * px - out) * (1 if self.position > 0 else -1)
+            self.cost = self.cost - out if closing == qty else Fraction((qty - closing) * px)
+        self.position += side * qty
+
+    def unrealized(self, mid_sum: int) -> int:
+        """At the mid, rounded down to a whole unit; 0 while there is no mid."""
+        if not self.position or not mid_sum:
+            return 0
+        value = abs(self.position) * Fraction(mid_sum, 2)
+        return floor(value - self.cost if self.position > 0 else self.cost - value)
+
+    def session(self, mid_sum: int) -> Fraction:
+        return self.realized + self.unrealized(mid_sum) - self.start
+
+    def restart(self, mid_sum: int) -> None:
+        self.start = self.realized + self.unrealized(mid_sum)
+
+    def nested(self, mid_sum: int) -> Nested:
+        """AlgoState's part of it, at its scales, rounded down."""
+        return {
+            "position_1e8": self.position,
+            "avg_entry_1e9": floor(self.cost / abs(self.position)) if self.position else 0,
+            "realized_pnl_1e9": floor(self.realized / ONE_1E8),
+            "unrealized_pnl_1e9": floor(Fraction(self.unrealized(mid_sum), ONE_1E8)),
+            "session_pnl_1e9": floor(self.session(mid_sum) / ONE_1E8),
+            "total_fill_count": self.fills,
+        }
+
+
+class Entry:
+    """One order in the table: PENDING until the venue took it, DEAD when it is over."""
+
+    def __init__(self, order_id: int, side: int, qty: int, px: int) -> None:
+        self.order_id, self.side, self.qty, self.px = order_id, side, qty, px
+        self.filled = 0
+        self.status = PENDING
+
+    def nested(self) -> Nested:
+        return {
+            "order_id": self.order_id, "px_1e9": self.px, "qty_1e8": self.side * self.qty, "filled_1e8": self.filled,
+            "side": self.side, "status": self.status,
+        }  # fmt: skip
