@@ -71,17 +71,13 @@ def made() -> dict[str, Moments]:
 
 
 def cost(given: Moments) -> float:
-    """Seconds a book, the empty loop taken off."""
+    """Seconds a book, the loop's own 0.03 µs included."""
     features, clock = Features(), time.perf_counter
     on_book = features.on_book
     begin = clock()
-    for _, _ in given:
-        pass
-    empty = clock() - begin
-    begin = clock()
     for book, now_ns in given:
         on_book(book, now_ns)
-    return (clock() - begin - empty) / len(given)
+    return (clock() - begin) / len(given)
 
 
 def main() -> None:
