@@ -103,7 +103,8 @@ class Assembly:
             view.nbbo = Nbbo(k, sources, algo.guest.generation, self.spec.limits.max_book_age_ns)
         if slots:
             view.slots = slots
-            view.pools = PoolTables(algo.guest.generation, [(self._pool(market), self.books[market]) for market in slots])
+            pools = [(self._pool(market), self.books[market]) for market in slots]
+            view.pools = PoolTables(algo.guest.generation, pools, symbol_id=k)
         if sum(symbol == k for symbol in symbol_of.values()) > 1:
             view.position = Position()
         return view

@@ -94,7 +94,7 @@ class AlgoSection(_Section):
     wasm: str = Field(description="path of the module; a .py is a Python algo, which is not sandboxed")
     symbols: Annotated[list[str], Field(min_length=1)] = Field(description="its symbols; the first is its primary")
     venues: list[str] = Field(
-        default=[], description="venues it sees and trades at, its own first; by default all, in the order of serve.venues"
+        default=[], description="where it sees and trades them, its own venue first; by default all of serve.venues"
     )
     abi: str = Field(default="", description="its generation, where the exports do not tell: 0.3.0 or 0.3.2")
     params: list[Any] | dict[str, Any] = Field(
@@ -105,7 +105,7 @@ class AlgoSection(_Section):
         default="never", description="after a fault: never, or after 1, 2, 4 … 60 s"
     )
     restarts_max: Annotated[int, BeforeValidator(_not_bool), Field(ge=1, le=100)] = Field(
-        default=5, description="restarts a session, with restart = \"backoff\""
+        default=5, description='restarts a session, with restart = "backoff"'
     )
 
 

@@ -96,10 +96,7 @@ def guests_of_config(sections: Sequence[AlgoSection]) -> Guests:
             problem = f"mesh = {section.mesh!r} is longer than {abi.LABEL_BYTES} bytes"
             raise ConfigError(problem, place=place, mend="shorten it")
         given = dict(enumerate(section.params)) if isinstance(section.params, list) else section.params
-        try:
-            params = tuple(parse_param(str(slot), value) for slot, value in given.items())
-        except ConfigError as error:
-            raise ConfigError(f"params: {error.problem}", place=place, mend=error.mend) from None
+        params = tuple(parse_param(str(slot), value, place=f"{place}: params") for slot, value in given.items())
         guest = load_guest(section.wasm, section.name, read_module(Path(section.wasm)), section.abi)
         restarts = section.restarts_max if section.restart == "backoff" else 0
         spec = AlgoSpec(

@@ -35,6 +35,7 @@ from risk.gate import Gate
 from runtime.assembly import Assembly
 from runtime.desk import Desk
 from runtime.inputs import Command, Frame, Input, LinkDown, LinkUp, Output, Timer, Trace, VenueOutput
+from runtime.models import Models
 from runtime.port import Port
 from runtime.rounds import Rounds
 from runtime.spec import EngineSpec
@@ -78,7 +79,7 @@ class Engine:
         self._watchers, self._poolers = made.watchers, made.poolers
         self._port_of = [port for port in made.ports.values() for _ in port.indices]
         self._checksums = [port.checksum for port in self._port_of]
-        self._predictors = [spec.predictors(name) if spec.predictors is not None else None for name in made.names]
+        self._models = Models(spec.predictors, made.names)
         self.gate = Gate(spec.limits, made.markets, [algo.deployment for algo in self.algos], is_paper=spec.is_paper)
         self.oms = Oms()
         papers = [port.paper for port in self._port_of]
@@ -173,9 +174,16 @@ class Engine:
                     pools.update(slot, output)
                     algo.changed()
             case ChainFee():
-                self._fees.set(output)
-                for algo in self.algos:
-                    algo.changed()
+                self._fee(output)
+
+    def _fee(self, fee: ChainFee) -> None:
+        try:
+            self._fees.set(fee)
+        except ConfigError as error:
+            self._out.append(Notice("error", str(error)))
+            return
+        for algo in self.algos:
+            algo.changed()
 
     # --- books -----------------------------------------------------------------------------------------------------
 
@@ -229,11 +237,8 @@ class Engine:
                 self.desk.loss_latched(now_ns)
         if self._port_of[index].paper.is_busy:
             self.desk.on_book(index, now_ns)
-        features = self.features[index]
-        if features is not None:
-            features.on_book(book, now_ns)
-            if self._predictors[index] is not None:
-                self._predict(index, now_ns)
+        if self.features[index] is not None:
+            self._update_features(index, book, now_ns)
         if self.desk.intents:
             self.desk.chase(index, now_ns)
         for algo, view in self._followers[index]:
@@ -249,6 +254,16 @@ class Engine:
         if self._watchers[index] or self._poolers[index]:
             self._tell_watchers(index)
 
+    def _update_features(self, index: int, book: L2Book, now_ns: int) -> None:
+        features = self.features[index]
+        if features is None:
+            return
+        features.on_book(book, now_ns)
+        if not self._models.is_empty:
+            notice = self._models.ask(index, features, book, now_ns)
+            if notice is not None:
+                self._out.append(notice)
+
     def _tell_watchers(self, index: int) -> None:
         """This book, valid or lost, is one of several that some guest looks at."""
         for algo, pools, slot in self._poolers[index]:
@@ -256,20 +271,6 @@ class Engine:
             algo.changed()
         for algo, view in self._watchers[index]:
             self.rounds.book_changed(algo, view, is_pool=index in view.slots)
-
-    def _predict(self, index: int, now_ns: int) -> None:
-        """A model of the user's; what it raises costs it its place, not the turn."""
-        features, predictor = self.features[index], self._predictors[index]
-        if features is None or predictor is None:
-            return
-        try:
-            prediction = predictor(memoryview(features.buffer).toreadonly(), self.books[index], now_ns)
-            if prediction is not None:
-                features.predict(prediction, now_ns)
-        except Exception as error:  # noqa: BLE001 - whatever the user's code does, the turn goes on
-            self._predictors[index] = None
-            problem = f"predictor of {self.names[index]} raised {type(error).__name__}: {error}"
-            self._out.append(Notice("error", f"{problem}; it is not asked again"))
 
     def _mark_positions(self, index: int, mid_sum_1e9: int) -> None:
         for algo, view in self._holders[index]:
@@ -294,6 +295,9 @@ class Engine:
     def _lose(self, index: int, reason: str) -> None:
         self.lost[reason] += 1
         self.books[index].invalidate(reason)
+        self._lost_book(index)
+
+    def _lost_book(self, index: int) -> None:
         features = self.features[index]
         if features is not None:
             features.on_lost()
@@ -307,9 +311,13 @@ class Engine:
         if definition == before:
             return
         self.instruments[index] = self.gate.markets[index].instrument = definition
-        self.books[index].set_digits(
+        book = self.books[index]
+        was_valid = book.valid
+        book.set_digits(
             10 ** (PRICE_DECIMALS - definition.price_precision), 10 ** (SIZE_DECIMALS - definition.size_precision)
         )
+        if was_valid and not book.valid:
+            self._lost_book(index)
         self._tell_metadata(index)
 
     def _tell_metadata(self, index: int) -> None:

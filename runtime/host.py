@@ -22,11 +22,13 @@ from runtime.abi import Region, Span
 from runtime.generation import callbacks_of, check_abi, detect
 from runtime.guest import LogLine, Sent
 from runtime.wasm import GuestCalls, HostCallback, Slots, define_import, func_at, strict_engine, strict_store
+from runtime.wasmfile import parse
+from runtime.wasmlayout import check_layout
 
 LOG_BYTES_MAX: Final = 4096
 LOG_LINES_MAX: Final = 256  # a callback; what comes beyond is counted, not kept
 SENT_MAX: Final = 64  # messages a callback; the same
-MODULE_BYTES_MAX: Final = 4 * 2**20
+FLOOD_FUEL: Final = 1000  # what a line or message too many costs: about what it costs us
 PAGE: Final = 65_536
 
 _NO_SLOT: Final = memoryview(b"")
@@ -62,9 +64,12 @@ class AlgoHost:
         self._view = memoryview(b"")
         self._wasm, self._abi = wasm, abi
         wanted = check_abi(abi, self._refused)
+        parsed = parse(wasm, name=name) if compiled is None else None  # by our own reader, before any compiler
         self._module = module = compiled or self._compile(wasm)
         self.generation = detect(module, wanted, self._refused)
         self.regions: Mapping[Region, Span] = _regions(self.generation)
+        if parsed is not None and (problem := check_layout(parsed, self.regions)):
+            raise self._refused(problem, "link it with its data and stack elsewhere (docs/safety.md)")
         self._store = strict_store(shared_engine())
         self._calls = GuestCalls(self._store)
         self._host_functions: list[object] = []  # host functions the library holds raw pointers to
@@ -82,12 +87,6 @@ class AlgoHost:
         return ModuleError(problem, place=self.name, mend=mend)
 
     def _compile(self, wasm: bytes) -> Module:
-        if len(wasm) > MODULE_BYTES_MAX:
-            raise self._refused(
-                f"is {len(wasm)} bytes, the most is {MODULE_BYTES_MAX}", "strip it, build with opt-level z"
-            )
-        if not wasm.startswith(b"\0asm"):
-            raise self._refused("is not a WASM binary", "give the .wasm that the compiler wrote, not its text form")
         try:
             return Module(shared_engine(), wasm)
         except WasmtimeError as error:
@@ -286,6 +285,7 @@ class AlgoHost:
             return
         if len(self.logs) >= LOG_LINES_MAX:
             self.logs_dropped += 1
+            self._calls.burn(FLOOD_FUEL)
             return
         self.logs_cut += length > LOG_BYTES_MAX
         end = pointer + min(length, LOG_BYTES_MAX)
@@ -299,6 +299,7 @@ class AlgoHost:
             return
         if len(self.sent) >= SENT_MAX:
             self.sent_dropped += 1
+            self._calls.burn(FLOOD_FUEL)
             return
         self.sent.append((receiver, bytes(self._view[pointer : pointer + length])))
 

@@ -24,13 +24,14 @@ class AlgoInstance:
     and the guest is shown it before its next callback.
     """
 
-    __slots__ = ("_callbacks", "_is_changed", "_mail", "_shown", "_versions", "book_calls", "config", "deployment", "fees",
-                 "guest", "index", "is_alive", "is_faulty", "mesh", "name", "restarts", "symbol_of", "trace",
+    __slots__ = ("_callbacks", "_is_changed", "_mail", "_shown", "_versions", "book_calls", "config", "deployment",
+                 "fees", "guest", "index", "is_alive", "is_faulty", "mesh", "name", "restarts", "symbol_of", "trace",
                  "views")  # fmt: skip
 
     def __init__(
         self, index: int, name: str, guest: Guest, deployment: Deployment, views: Sequence[SymbolView],
-        symbol_of: dict[int, int], trace: Trace, mail: deque[Mail], *, config: ConfigRegion, mesh: MeshTable | None, fees: ChainFees,
+        symbol_of: dict[int, int], trace: Trace, mail: deque[Mail], *,
+        config: ConfigRegion, mesh: MeshTable | None, fees: ChainFees,
     ) -> None:  # fmt: skip
         self.index = index
         self.name = name

@@ -30,8 +30,8 @@ class Policy(IntEnum):
 class Intent:
     """One intent in work. `asked_1e9` is the price of its last order, 0 before the first."""
 
-    __slots__ = ("action", "algo", "asked_1e9", "client_order_id", "deadline_ns", "is_waiting", "left_1e8", "limit_1e9", "market",
-                 "order_id", "policy", "side", "step_1e9")  # fmt: skip
+    __slots__ = ("action", "algo", "asked_1e9", "client_order_id", "deadline_ns", "is_waiting", "left_1e8", "limit_1e9",
+                 "market", "order_id", "policy", "side", "step_1e9")  # fmt: skip
 
     def __init__(self, algo: int, market: int, action: Action, now_ns: int) -> None:
         order_id, px_1e9, qty_1e8, side, _, policy, _, _, _, ttl_ms = action

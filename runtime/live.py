@@ -28,7 +28,9 @@ PUBLIC: Final = "public"
 class Live:
     """Runs one session until `stop`, a signal, or `duration_s` is over. `outcome` is "" or why it ended badly."""
 
-    def __init__(self, spec: EngineSpec, *, urls: Mapping[str, str], screen: Screen, clock: Clock | None = None) -> None:
+    def __init__(
+        self, spec: EngineSpec, *, urls: Mapping[str, str], screen: Screen, clock: Clock | None = None
+    ) -> None:
         self.session = Session(spec)
         self.outcome = ""
         self._clock = clock or SystemClock()

@@ -247,12 +247,14 @@ class ConfigRegion(Record):
         self._update_seq = 0
         _CONFIG_HEAD.pack_into(self.buffer, 0, _CONFIG_VERSION, 0, 0, 0)
 
-    def set(self, params: Sequence[Param], now_ns: int) -> None:
-        """All of one command at once, or none of it; `update_seq` rises by one and wraps at 2^16.
+    @property
+    def params(self) -> list[Param]:
+        """What is set, by slot."""
+        words = struct.unpack_from(f"<{PARAMS_MAX}q", self.buffer, _CONFIG_HEAD.size)
+        return [Param(slot, kind, words[slot]) for slot, kind in sorted(self._kinds.items())]
 
-        Raises ConfigError when a slot comes twice, slot or word is out of range, or a slot that is set would change its
-        kind: the guest would read a double's bits as a whole number. No parameters are no update.
-        """
+    def check(self, params: Sequence[Param]) -> None:
+        """Raises what `set` would, and changes nothing."""
         for slot, times in Counter(param.slot for param in params).items():
             if times > 1:
                 raise _param_error(f"comes {times} times", "set each slot once", (_PLACE, slot))
@@ -265,6 +267,14 @@ class ConfigRegion(Record):
                     f"write {_WRITTEN[kind]}; another kind takes a new deployment",
                     (_PLACE, param.slot),
                 )
+
+    def set(self, params: Sequence[Param], now_ns: int) -> None:
+        """All of one command at once, or none of it; `update_seq` rises by one and wraps at 2^16.
+
+        Raises ConfigError when a slot comes twice, slot or word is out of range, or a slot that is set would change its
+        kind: the guest would read a double's bits as a whole number. No parameters are no update.
+        """
+        self.check(params)
         if not params:
             return
         for param in params:

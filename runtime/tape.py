@@ -1,7 +1,7 @@
 """Tapes: the inputs of a session, in the order in which the engine took them, one JSON line each, zstd-compressed.
 
 ```
-{"venuegate_tape":2,"package":"0.1.0","venues":[{"name":"kraken", …}],"symbols":["BTC/USD"], …}    header: what else decides
+{"venuegate_tape":2,"package":"0.1.0","venues":[{"name":"kraken", …}],"symbols":["BTC/USD"], …}   header: all else
 {"n":1,"recv_ns":…,"kind":"up","venue":"kraken","link":"public"}
 {"n":2,"recv_ns":…,"venue":"kraken","link":"public","raw":"<the frame, byte for byte>"}  raw_b64 where it is not UTF-8
 {"n":3,"recv_ns":…,"kind":"timer"}

@@ -180,6 +180,11 @@ class GuestCalls:
 
         return run
 
+    def burn(self, amount: int) -> None:
+        """Takes fuel from the call that is running: what it makes us do is not free."""
+        _get_fuel(self._context, self._left_at)
+        _set_fuel(self._context, max(self._left.value - amount, 0))
+
     def fuel(self) -> int:
         """Fuel left in the store."""
         _get_fuel(self._context, self._left_at)

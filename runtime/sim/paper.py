@@ -68,8 +68,8 @@ class PaperVenue:
     """One account's orders at one venue.
 
     `books[i]` is instrument i's live book and `book_times[i]` its venue time (RFC 3339, may be empty); the engine owns
-    both. Without an encoder it is a chain: nothing is encoded, and what a pool's ladder cannot fill at once is cancelled,
-    for a pool keeps no order.
+    both. Without an encoder it is a chain: nothing is encoded, and what a pool's ladder cannot fill at once is
+    cancelled, for a pool keeps no order.
     """
 
     def __init__(

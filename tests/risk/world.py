@@ -75,8 +75,8 @@ class World:
         own = tuple(range(len(instruments)))
         deployment = Deployment(VENUE_ID, own)
         if away:
-            deployment = Deployment(VENUE_ID, own, {(AWAY_ID, 0): self._add(AWAY_ID), (CHAIN_ID, 0): self._add(CHAIN_ID)},
-                                    {(0, 0): self._add(CHAIN_ID), (0, 1): self._add(CHAIN_ID)})  # fmt: skip
+            elsewhere = {(venue, 0): self._add(venue) for venue in (AWAY_ID, CHAIN_ID)}
+            deployment = Deployment(VENUE_ID, own, elsewhere, {(0, slot): self._add(CHAIN_ID) for slot in (0, 1)})
         self.gate = Gate(held, self.markets, [deployment] * algos, is_paper=is_paper)
         self.gate.roll(self.now)
         for index in range(len(self.markets)):

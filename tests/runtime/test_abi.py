@@ -63,7 +63,7 @@ def test_the_newest_state_serves_every_generation(table: dict[str, Any]) -> None
             assert newest[field] == spec
 
 
-def test_regions(table: dict[str, Any], newest: dict[str, Any]) -> None:
+def test_regions(table: dict[str, Any]) -> None:
     regions = table["regions"]["0.4.0"]
     assert {region: at for region, (at, _) in abi.REGIONS[abi.Generation.V0_4].items()} == regions
     for version, generation in (

@@ -86,7 +86,7 @@ async def test_a_parameter_set_from_outside_reaches_the_guest_and_the_tape(tmp_p
     [
         ({"command": "set", "target": "nobody", "params": []}, "no algo is called 'nobody': mm"),
         ({"command": "set", "target": "mm", "params": [[0, 1, 5]]}, "it holds I64, and F64 was written"),
-        ({"command": "set", "target": "mm", "params": [[32, 0, 5]]}, "cannot be read"),
+        ({"command": "set", "target": "mm", "params": [[32, 0, 5]]}, "there is no such slot"),
         ({"command": "set", "target": "mm", "params": [[0, 9, 5]]}, "cannot be read"),
         ({"command": "dance"}, "unknown command 'dance'"),
         ({"command": "set", "surprise": 1}, "cannot be read"),

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from connectors.errors import GuestFault
 from runtime import abi
-from runtime.host import LOG_BYTES_MAX, LOG_LINES_MAX, AlgoHost
+from runtime.host import FLOOD_FUEL, LOG_BYTES_MAX, LOG_LINES_MAX, AlgoHost
+from runtime.wasm import FUEL
 from tests.support.guests import FEATURES, guest
 
 LOG = '(import "env" "host_log_impl" (func $log (param i32 i32 i32)))'
@@ -76,7 +77,7 @@ def test_the_book_carries_its_place_in_the_deployment() -> None:
 def test_features_lie_in_their_region_for_those_who_have_it() -> None:
     """Beyond its ends nothing is touched; a guest of 0.1 keeps whatever it has there."""
     features = bytearray(range(256))
-    fill_up = '(data (i32.const 0x19ff8) "' + "\\ee" * (256 + 16) + '")'
+    fill_up = f"(start $fill) (func $fill (memory.fill (i32.const 0x19ff8) (i32.const 0xee) (i32.const {256 + 16})))"
     body = log("(i32.const 0x19ff8)", 256 + 16)
     new = AlgoHost(guest(body, imports=LOG, extra=fill_up, book_export="algo_on_book_v3"), name="new")
     new.on_book(EMPTY_BOOK, EMPTY_STATE, features)
@@ -290,18 +291,33 @@ def test_log_lines_at_the_edges() -> None:
     assert host.take_logs() == [(2, b"\0"), (2, b""), (2, whole), (4, whole), (4, b"ab"), (0, b"ab")]
 
 
-def test_a_flood_of_lines_is_bounded_and_counted() -> None:
+def flood(lines: int) -> AlgoHost:
+    """Logs so many lines of four bytes on each book."""
     loop = f"""
       (global.set $n (i32.const 0))
       (loop {log("(i32.const 0)", 4)}
         (global.set $n (i32.add (global.get $n) (i32.const 1)))
-        (br_if 0 (i32.lt_u (global.get $n) (i32.const 10000))))"""
-    host = AlgoHost(guest(loop, imports=LOG, globals_="(global $n (mut i32) (i32.const 0))"), name="flood")
-    host.on_book(EMPTY_BOOK, EMPTY_STATE, FEATURES)
-    assert len(host.take_logs()) == LOG_LINES_MAX
-    assert host.logs_dropped == 10_000 - LOG_LINES_MAX
-    host.on_book(EMPTY_BOOK, EMPTY_STATE, FEATURES)
-    assert len(host.take_logs()) == LOG_LINES_MAX
+        (br_if 0 (i32.lt_u (global.get $n) (i32.const {lines}))))"""
+    return AlgoHost(guest(loop, imports=LOG, globals_="(global $n (mut i32) (i32.const 0))"), name="flood")
+
+
+def test_lines_too_many_are_counted_and_dropped() -> None:
+    host = flood(1000)
+    for calls in (1, 2):
+        host.on_book(EMPTY_BOOK, EMPTY_STATE, FEATURES)
+        assert len(host.take_logs()) == LOG_LINES_MAX
+        assert host.logs_dropped == calls * (1000 - LOG_LINES_MAX)
+
+
+def test_a_flood_burns_the_fuel_it_costs_us() -> None:
+    """70,000 calls out of the sandbox are a quarter of a second and not a million instructions: they are charged for."""
+    host = flood(70_000)
+    with pytest.raises(GuestFault, match="out of fuel"):
+        host.on_book(EMPTY_BOOK, EMPTY_STATE, FEATURES)
+    assert host.logs_dropped <= 2 * FUEL // FLOOD_FUEL
+    quiet = flood(200)
+    quiet.on_book(EMPTY_BOOK, EMPTY_STATE, FEATURES)
+    assert quiet.fuel_used < 10_000, "what is within bounds costs nothing extra"
 
 
 def test_a_line_from_memory_grown_during_the_callback() -> None:

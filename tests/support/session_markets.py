@@ -1,21 +1,25 @@
 """The markets of a session a second time: from its frames to books, mids and features, with plain dictionaries.
 
-Venues' frames are read here by their published words alone, books are the recording's own text, staleness and
-silence follow docs/kraken.md and docs/multivenue.md. Nothing of the engine's state is read. What the guests must be shown
-of it, and when, is `session_reference.py`.
+Venues' frames are read here by their published words alone, books are the recording's own text, staleness and silence
+follow docs/kraken.md and docs/multivenue.md. Nothing of the engine's state is read. What the guests must be shown of
+it, and when, is `session_reference.py`.
 """
 
 import json
 from abc import ABC, abstractmethod
 from collections import Counter
 from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+from math import floor, trunc
+from operator import mul
 from typing import Any, Final
 
 from runtime.inputs import Command, Frame, Input, LinkDown, LinkUp, Timer
-from tests.support.features_reference import FIELDS, History
-from tests.support.nbbo_reference import Market, Venue
-from tests.support.reference import DictBook, scaled
+from tests.support.features_reference import FIELDS, History, level_flow, size_taken
+from tests.support.nbbo_reference import Levels, Market, Venue, book
 from tests.support.referee import REFEREES, Fields
+from tests.support.reference import DictBook, scaled
 from tests.support.session_money import Entry, Ledger
 from tests.support.session_records import GIVEN, Config, Nested, Pool, mesh
 from tests.support.session_script import FILES, AlgoPlan, Played, VenuePlan, predicted
@@ -23,6 +27,45 @@ from tests.support.session_script import FILES, AlgoPlan, Played, VenuePlan, pre
 SILENCE_NS: Final = 3_500_000_000  # docs/kraken.md
 SLOTS: Final = {"0.3.0": 16, "0.3.2": 20, "0.4.0": 20}
 CHAIN: Final = "dex_arb"
+
+
+def levels(rows: list[list[int]]) -> Levels:
+    """[px_1e9, sz_1e8] each."""
+    return {row[0]: row[1] for row in rows}
+
+
+class Remembering(History):
+    """The reference of the features, which does not forget what it made of two neighbouring books; `plain` does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._events: list[tuple[int, list[int], int] | None] = []
+
+    def plain(self) -> History:
+        found = History()
+        found.__dict__ |= {name: value for name, value in self.__dict__.items() if name != "_events"}
+        return found
+
+    def _flow(self) -> dict[str, int]:
+        for old, new in pairwise(self.books[len(self._events) :]):
+            taken = size_taken(old.bids, new.bids, 1) + size_taken(old.asks, new.asks, -1)
+            flows = [level_flow(old, new, level) for level in range(1, 11)]
+            self._events.append((new.bar, flows, taken) if old.number == new.number else None)
+        bar = self.books[-1].bar
+        events = [event for event in self._events if event is not None]
+        ofi = [sum(flows[level] for when, flows, _ in events if when > bar - 10) for level in range(10)]
+        first_level = Counter[int]()
+        for when, flows, _ in events:
+            first_level[when] += flows[0]
+        taken = sum(size for when, _, size in events if when > bar - 60)
+        traded = sum(trade.size for trade in self._trades_of(60))
+        weights = [Fraction(1, level) for level in range(1, 11)]
+        return {
+            "ofi_1level_1e8": ofi[0], "ofi_5level_1e8": sum(ofi[:5]),
+            "mlofi_10_1e8": trunc(sum(map(mul, weights, ofi)) / sum(weights)),
+            "ofi_ewma_1e6": self._ewma(first_level),
+            "cancel_rate_1e4": floor(10**4 * Fraction(max(0, taken - traded), taken or 1)),
+        }  # fmt: skip
 
 
 class Place:
@@ -43,7 +86,7 @@ class Place:
                 "min_qty_1e8": scaled(least, 8), "min_notional_1e9": scaled(cost, 9),
                 "price_precision": int(price), "qty_precision": int(size),
             }  # fmt: skip
-        self.history: History | None = None
+        self.history: Remembering | None = None
         self.books = 0
         self.prediction: tuple[int, int] = (0, 0)  # its number, when; 0: none
         self.features: Nested = {}
@@ -122,7 +165,7 @@ class Markets(ABC):
         if is_multi and len(places) + len(pools) > 1:
             view.market = Market([place.shown for place in places], k, self.max_age_ns, SLOTS[crate])
         if "OnlineFeatures" in GIVEN[algo.referee] and view.own.history is None:
-            view.own.history = History()
+            view.own.history = Remembering()
             self.feature(view.own)
         return view
 
@@ -215,13 +258,13 @@ class Markets(ABC):
         if text.checksum() != int(data["checksum"]):
             self.lose(place)
             return
-        levels = text.top(1000)
-        self.load(place, dict(levels["bids"]), dict(levels["asks"]))
+        sides = text.top(1000)
+        self.load(place, levels(sides["bids"]), levels(sides["asks"]))
 
     def chain(self, venue: str, said: dict[str, Any]) -> None:
         places = self.at_venue(venue)
         if "book" in said:
-            self.load(places[said["book"]], dict(said["bids"]), dict(said["asks"]))
+            self.load(places[said["book"]], levels(said["bids"]), levels(said["asks"]))
         elif "pool" in said:
             pool = places[said["pool"]].pool
             assert pool is not None
@@ -233,7 +276,7 @@ class Markets(ABC):
 
     # --- books -----------------------------------------------------------------------------------------------------
 
-    def load(self, place: Place, bids: dict[int, int], asks: dict[int, int]) -> None:
+    def load(self, place: Place, bids: Levels, asks: Levels) -> None:
         """A valid book: mark, fills of what rests, features, on_book, in this order."""
         shown = place.shown
         shown.bids, shown.asks, shown.recv_ns, shown.is_valid = bids, asks, self.now_ns, True
@@ -281,3 +324,14 @@ class Markets(ABC):
             age_ns = history.books[-1].now_ns - when_ns
             place.features |= predicted(number) | {"prediction_age_ms": age_ns // 10**6}
         assert place.features.keys() == FIELDS.keys()
+
+
+def pool_tables(places: list[Place], symbol_id: int) -> tuple[Nested, Nested]:
+    """PoolBooks and PoolStateTable of one symbol's pools."""
+    pools = [place.pool for place in places if place.pool is not None]
+    shown = [place.shown for place in places]
+    books = [book(each.bids, each.asks, symbol_id, each.recv_ns) for each in shown]
+    return (
+        {"pool_ct": len(pools), "metas": [pool.meta() for pool in pools], "books": books},
+        {"count": len(pools), "states": [pool.state() for pool in pools]},
+    )

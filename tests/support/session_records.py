@@ -10,7 +10,6 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 
-from tests.support.nbbo_reference import Levels, book
 from tests.support.referee import SLOTTED, TEXTS, Fields, Value, digest, structs
 
 Nested = dict[str, Any]
@@ -27,10 +26,12 @@ GIVEN: Final = {
 }  # fmt: skip
 U16_MAX: Final = 2**16 - 1
 CHAIN_UNUSED: Final = 255
+AMM: Final = ("pool_type", "last_block", "last_update_ns", "fee_ppm", "reserve0", "reserve1", "sqrt_price_x64",
+              "liquidity", "tick", "tick_spacing")  # fmt: skip
 KINDS: Final = {"whole": 0, "double": 1, "bool": 2, "bps": 3}
 
 
-class Mismatch(AssertionError):
+class Mismatch(AssertionError):  # noqa: N818 - what it is, not what went wrong here
     """What a guest was shown is not what it had to be shown."""
 
 
@@ -62,7 +63,7 @@ def flat(crate: str, name: str, nested: Nested) -> Fields:
             rows = [flat(crate, item, row) for row in (value if count else [value])]
             rows += [nothing(crate, item)] * (count - len(rows))
             for inner, inside in rows[0].items():
-                found[f"{key}.{inner}"] = [row[inner] for row in rows] if count else inside  # type: ignore[misc]
+                found[f"{key}.{inner}"] = [row[inner] for row in rows] if count else inside  # type: ignore[assignment]
         elif key in TEXTS:
             found[key] = value.ljust(count, b"\0")
         else:
@@ -182,28 +183,18 @@ class Pool:
         self.gas = [0, 0, 0, 0]
         self.amm: Nested = {}
 
-    def update(self, gas: list[int], amm: Nested | None) -> None:
+    def update(self, gas: list[int], amm: list[int] | None) -> None:
+        """`amm` in the order of `AMM`; None: this time the chain tells no curve."""
         self.gas = gas
         if amm is not None:
-            self.amm = amm
+            self.amm = dict(zip(AMM, amm, strict=True))
 
     def meta(self) -> Nested:
         names = "gas_cost_1e5", "gas_units_1k", "gas_price_gwei", "native_price_deci_usd"
         return self.identity | dict(zip(names, (min(number, U16_MAX) for number in self.gas), strict=True))
 
     def state(self) -> Nested:
-        names = "sqrt_price_x64", "liquidity", "tick", "tick_spacing", "fee_ppm", "pool_type", "last_block"
-        told = {name: self.amm.get(name, 0) for name in (*names, "last_update_ns")}
+        told = {name: self.amm.get(name, 0) for name in AMM}
         for name in ("reserve0", "reserve1"):
             told[f"{name}_hi"], told[f"{name}_lo"] = divmod(self.amm.get(name, 0), 2**64)
         return told
-
-
-def pool_tables(pools: list[tuple[Pool, Levels, Levels, int]], symbol_id: int) -> tuple[Nested, Nested]:
-    """PoolBooks and PoolStateTable of one symbol's pools, each with its ladder and when that was received."""
-    books = [book(bids, asks, symbol_id, recv_ns) for _, bids, asks, recv_ns in pools]
-    metas = [pool.meta() for pool, *_ in pools]
-    return (
-        {"pool_ct": len(pools), "metas": metas, "books": books},
-        {"count": len(pools), "states": [pool.state() for pool, *_ in pools]},
-    )

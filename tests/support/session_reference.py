@@ -13,9 +13,9 @@ from connectors.events import ExecReport, ExecType
 from runtime.inputs import ActionRecord, Command, GuestLine, Input, Trace
 from tests.support.nbbo_reference import book
 from tests.support.referee import Call, Fields, calls
-from tests.support.session_markets import Algo, Markets, Place, View
+from tests.support.session_markets import Algo, Markets, Place, View, pool_tables
 from tests.support.session_money import ACKED, DEAD, PARTIAL, Entry
-from tests.support.session_records import Mismatch, Nested, differences, fees, flat, mesh_id, nothing, pool_tables
+from tests.support.session_records import Mismatch, Nested, differences, fees, flat, mesh_id, nothing
 from tests.support.session_script import Played
 
 SECOND: Final = 10**9
@@ -27,6 +27,10 @@ CODES: Final = {  # facts/ABI.md; every other reason is 100
     "MAX_POSITION": 101, "KILL_SWITCH": 102, "PRICE_COLLAR": 103, "DAILY_LOSS": 104, "BAD_VENUE": 105,
     "STALE_VENUE": 106,
 }  # fmt: skip
+SHOWN_LIMITS: Final = "max_position_1e8", "max_daily_loss_1e9", "max_order_notional_1e9", "max_order_rate"
+UNKNOWN: Final = dict.fromkeys(
+    ("tick_size_1e9", "lot_size_1e8", "min_qty_1e8", "min_notional_1e9", "price_precision", "qty_precision"), 0
+)
 VENUE_REFUSED: Final = 2  # INVALID_PARAMS: Kraken's refusals of a crossing post-only order and of an unknown one
 NEW, CANCEL, _, INTENT = range(4)
 MARKET: Final = 1
@@ -81,8 +85,14 @@ class Walk(Markets):
         self.day = day
         self.take(given, meaning)
         self.finish()
+        self.skip_requests()
         if self.trace:
             raise Mismatch(f"turn {self.turn_number}: nothing explains {self.trace[0]!r:.200}")
+
+    def skip_requests(self) -> None:
+        """What the engine sends to venues is no guest's business."""
+        while self.trace and isinstance(self.trace[0], bytes):
+            self.trace.popleft()
 
     def midnight(self) -> None:
         """00:00 UTC: session PnL restarts; the account's too, but a latch stays."""
@@ -311,6 +321,7 @@ class Walk(Markets):
 
     def heard(self, algo: Algo, where: str) -> Call:
         """The next callback in the guests' logs, which must be of this algo."""
+        self.skip_requests()
         opening = self.trace[0] if self.trace else None
         if not isinstance(opening, GuestLine) or opening.algo != algo.index:
             raise Mismatch(f"{where} must come, this came: {opening!r:.200}")
@@ -343,15 +354,11 @@ class Walk(Markets):
     def algo_state(self, algo: Algo, view: View) -> Nested:
         limits, meta = self.plan.limits, view.own.meta
         name = view.own.symbol.replace("/", "-") if meta else ""
-        risk = {
-            key: limits[key] for key in ("max_position_1e8", "max_daily_loss_1e9", "max_order_notional_1e9", "max_order_rate")
-        } | {"reduce_only": int(self.state != "ACTIVE" or self.is_latched)}  # fmt: skip
-        unknown = dict.fromkeys(
-            ("tick_size_1e9", "lot_size_1e8", "min_qty_1e8", "min_notional_1e9", "price_precision", "qty_precision"), 0
-        )
+        risk = {key: limits[key] for key in SHOWN_LIMITS}
+        risk["reduce_only"] = int(self.state != "ACTIVE" or self.is_latched)
         return view.ledger.nested(view.own.mid_sum) | {
             "orders": [entry.nested() for entry in view.table], "order_ct": len(view.table),
-            "symbol": meta or unknown, "risk": risk, "symbol_id": view.symbol_id, "symbol_name": name.encode(),
+            "symbol": meta or UNKNOWN, "risk": risk, "symbol_id": view.symbol_id, "symbol_name": name.encode(),
             "mesh_id": algo.mesh["self_mesh_id"], "mesh_peer_count": len(algo.peers),
             "mesh_peers": [mesh_id(peer) for peer in algo.peers],
         }  # fmt: skip
@@ -361,11 +368,14 @@ class Walk(Markets):
         if name in ("PoolBooks", "PoolStateTable"):
             if not view.pools:
                 return None
-            pools = [(place.pool, place.shown.bids, place.shown.asks, place.shown.recv_ns) for place in view.pools]
-            tables = pool_tables([(pool, *rest) for pool, *rest in pools if pool is not None], view.symbol_id)  # type: ignore[misc]
-            return tables[name == "PoolStateTable"]
-        regions = {
-            "OnlineFeatures": lambda: view.own.features, "ChainFeeTable": lambda: fees(self.fees),
-            "ConfigRegion": algo.config.nested, "MeshTable": lambda: algo.mesh,
-        }  # fmt: skip
-        return regions[name]() if name in regions else None
+            return pool_tables(view.pools, view.symbol_id)[name == "PoolStateTable"]
+        match name:
+            case "OnlineFeatures":
+                return view.own.features
+            case "ChainFeeTable":
+                return fees(self.fees)
+            case "ConfigRegion":
+                return algo.config.nested()
+            case "MeshTable":
+                return algo.mesh
+        return None

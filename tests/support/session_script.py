@@ -7,10 +7,9 @@ that `session_reference.py` can work out from it what every guest must be shown.
 
 import json
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -30,8 +29,8 @@ from runtime.spec import AlgoSpec, EngineSpec
 from tests.support import chain_venue
 from tests.support.kraken_frames import instruments, pair, trade, trades
 from tests.support.kraken_venue import snapshot_frame
-from tests.support.reference import DictBook, Recording, recording
 from tests.support.referee import module
+from tests.support.reference import DictBook, Recording, recording
 
 SECOND: Final = 10**9
 DAY_NS: Final = 86_400 * SECOND
@@ -46,27 +45,43 @@ LATER_NS: Final = 290_000_123  # what `other` hears later than kraken
 MAX_AGE_NS: Final = 2 * SECOND
 LIMIT, MARKET, IOC, FOK, POST_ONLY = range(5)
 
-Prompt = Callable[[int, int], list[Action]]  # best bid and ask → what to ask for beside the referee's own
+
+class Px(NamedTuple):
+    """A price of the book that an algo was just shown: side 0 the best bid, 1 the best ask, and so much less."""
+
+    side: int
+    less_1e9: int = 0
+
+    def less(self, less_1e9: int) -> "Px":
+        return Px(self.side, less_1e9)
+
+
+BID, ASK = Px(0), Px(1)
+Asked = tuple[
+    int, int | Px, int, int, int, int, int, int, int, int
+]  # an Action whose price may yet have to be looked up
+Prompts = dict[tuple[int, int], list[Asked]]  # (symbol id, which of its books) → what to ask for
 
 
 def new(
-    order_id: int, side: int, qty: int, px: int = 0, kind: int = LIMIT, *, venue: int = 0, pool: int = 0, symbol: int = 0
-) -> Action:  # fmt: skip
+    order_id: int, side: int, qty: int, px: int | Px = 0, kind: int = LIMIT, *,
+    venue: int = 0, pool: int = 0, symbol: int = 0,
+) -> Asked:  # fmt: skip
     return order_id, px, qty, side, 0, kind, venue, pool, symbol, 0
 
 
-def cancel(order_id: int) -> Action:
+def cancel(order_id: int) -> Asked:
     return order_id, 0, 0, 0, 1, 0, 0, 0, 0, 0
 
 
-def amend(order_id: int, qty: int, px: int) -> Action:
+def amend(order_id: int, qty: int, px: int | Px) -> Asked:
     return order_id, px, qty, 0, 2, 0, 0, 0, 0, 0
 
 
 class Prompted(AlgoHost):
-    """A referee, and beside what it asks for in on_book, what the test asks for: by symbol and number of the book."""
+    """A referee, and beside what it asks for in on_book, what the test asks for."""
 
-    def __init__(self, name: str, prompts: dict[tuple[int, int], Prompt], abi: str) -> None:
+    def __init__(self, name: str, prompts: Prompts, abi: str) -> None:
         super().__init__(module(name), name=name, abi=abi)
         self._prompts = prompts
         self._books: dict[int, int] = {}
@@ -74,11 +89,11 @@ class Prompted(AlgoHost):
     def on_book(self, book: bytearray, state: bytearray, features: bytearray, symbol_id: int = 0) -> list[Action]:
         actions = super().on_book(book, state, features, symbol_id)
         n = self._books[symbol_id] = self._books.get(symbol_id, 0) + 1
-        prompt = self._prompts.get((symbol_id, n))
-        if prompt is None:
-            return actions
-        (bid,), (ask,) = struct.unpack_from("<Q", book), struct.unpack_from("<Q", book, 320)
-        return actions + prompt(bid, ask)
+        for order_id, px, *rest in self._prompts.get((symbol_id, n), []):
+            if isinstance(px, Px):
+                px = struct.unpack_from("<Q312xQ", book)[px.side] - px.less_1e9  # noqa: PLW2901 - the same, looked up
+            actions.append((order_id, px, *rest))  # type: ignore[arg-type]  # mypy loses the rest's length
+        return actions
 
 
 @dataclass(frozen=True)
@@ -89,7 +104,7 @@ class AlgoPlan:
     venues: tuple[str, ...]
     params: dict[int, str] = field(default_factory=dict)
     label: str = ""
-    prompts: dict[tuple[int, int], Prompt] = field(default_factory=dict)
+    prompts: Prompts = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -157,8 +172,7 @@ def _venue(plan: VenuePlan, symbols: tuple[str, ...]) -> VenueSpec:
     known = {symbol: Instrument.parse(plan.name, text) for symbol, text in plan.known.items()}
     if plan.name == chain_venue.NAME:
         pools = tuple(PoolId(**pool) for pool in plan.pools)
-        fine = {"price_precision": 9, "size_precision": 8, "tick_size_1e9": 1, "lot_size_1e8": 1}
-        known = {symbol: Instrument(venue=plan.name, symbol=symbol, **fine) for symbol in symbols}
+        known = {symbol: Instrument(plan.name, symbol, 9, 8, tick_size_1e9=1, lot_size_1e8=1) for symbol in symbols}
         return VenueSpec(venue=chain_venue.VENUE, depth=20, instruments=known, pools=pools)
     venue = msgspec.structs.replace(VENUE, name=plan.name, venue_id=plan.venue_id)
     return VenueSpec(venue=venue, depth=10, instruments=known)
@@ -196,7 +210,7 @@ def at(seconds: float) -> int:
 
 
 def frames(captures: Path) -> Recording:
-    """Both recordings as one connection carries them, in engine time, with trades that the market might have printed."""
+    """Both recordings as one connection carries them, in engine time, with trades that the venue might have printed."""
     found = []
     for symbol, start_ns in ((BTC, 0), (ETH, ETH_AT)):
         rows = recording(captures / FILES[symbol][0])
@@ -217,16 +231,12 @@ def frames(captures: Path) -> Recording:
 
 
 def printed(symbol: str, n: int) -> str:
-    """A trade a little below the touch of both recordings, so that a bid which rests there is filled, in part or whole."""
-    side, price = (
-        ("sell", "63004.8" if symbol == BTC else "1876.05")
-        if n % 3
-        else ("buy", "63005.0" if symbol == BTC else "1877.90")
-    )
+    """A trade; two of three are sells below the touch, which fill a bid that rests there, in part or whole."""
+    sell, buy = ("63004.8", "63005.0") if symbol == BTC else ("1876.05", "1877.90")
+    side, price = ("sell", sell) if n % 3 else ("buy", buy)
     qty = f"0.0000{2 + n % 4}" if symbol == BTC else f"0.00{10 + n % 40}"
     stamp = f'"2026-09-01T00:{n // 60 % 60:02}:{n % 60:02}.000000Z"'
-    item = trade(price, qty, side, symbol=json.dumps(symbol), trade_id=str(n), timestamp=stamp)
-    return trades(item).decode()
+    return trades(trade(price, qty, side, symbol=json.dumps(symbol), trade_id=str(n), timestamp=stamp)).decode()
 
 
 def metadata(eth_min: str = "0.002", btc_min: str = "5e-05", kind: str = "snapshot") -> bytes:
@@ -237,7 +247,7 @@ def snapshots(rows: Recording, until_ns: int) -> list[bytes]:
     """Both books as they are at that moment of the recording, as the venue answers a new subscription."""
     books = {symbol: DictBook(depth, digits, 8) for symbol, (_, depth, digits) in FILES.items()}
     for recv_ns, raw in rows:
-        if recv_ns > until_ns or '"channel":"book"' not in raw:
+        if recv_ns > until_ns or not raw.startswith('{"channel":"book"'):
             continue
         message = json.loads(raw, parse_float=str, parse_int=str)
         (data,) = message["data"]
