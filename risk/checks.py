@@ -76,9 +76,11 @@ class Market:
 class Case:
     """One action under judgement. `more_1e8`: quantity it adds to what is already counted as open."""
 
-    __slots__ = ("ask_1e9", "bid_1e9", "exposure", "instrument", "is_amend", "is_away", "is_paper", "latched", "limits", "market", "more_1e8",
-                 "now_ns", "open_count", "order_type", "px_1e9", "qty_1e8", "reach_1e9", "reduces", "side", "state",
-                 "window")  # fmt: skip
+    __slots__ = (
+        "ask_1e9", "bid_1e9", "exposure", "instrument", "is_amend", "is_away", "is_paper", "latched", "limits",
+        "market", "more_1e8", "now_ns", "open_count", "order_type", "px_1e9", "qty_1e8", "reach_1e9", "reduces",
+        "side", "state", "window",
+    )  # fmt: skip
 
     market: Market
     instrument: Instrument

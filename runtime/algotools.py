@@ -31,7 +31,7 @@ from runtime.deploy import (
 from runtime.guest import Guest
 from runtime.inputs import GuestLine, Input
 from runtime.inspection import fuel_profile, inspect
-from runtime.pyload import PythonGuest, load_python, start_notice
+from runtime.python.guest import PythonGuest, load_python, start_notice
 from runtime.replay import BooksSeen, Notices
 from runtime.replay import replay as replay_tape
 from runtime.session import Session

@@ -91,7 +91,7 @@ def _write(target: Path, wasm: bytes) -> None:
 
 def _python(file: Path) -> dict[str, Any]:
     from runtime.algotools import python_facts
-    from runtime.pyload import load_python
+    from runtime.python.guest import load_python
 
     return {"kind": "python", "file": str(file), **python_facts(load_python(file))}
 

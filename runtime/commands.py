@@ -33,7 +33,7 @@ from runtime.live import Live
 from runtime.live import serve as serve_live
 from runtime.owners import check_owners
 from runtime.port import VenueSpec
-from runtime.pyload import start_notice
+from runtime.python.guest import start_notice
 from runtime.regions import parse_param
 from runtime.replay import BooksSeen, Notices, check_footer
 from runtime.replay import replay as replay_tape

@@ -20,7 +20,7 @@ from runtime.guest import Guest
 from runtime.guests import demo_wasm
 from runtime.host import AlgoHost
 from runtime.port import VenueSpec
-from runtime.pyload import PythonGuest
+from runtime.python.guest import PythonGuest
 from runtime.regions import parse_param
 from runtime.session import fees_from, instruments_from, limits_from
 from runtime.sim.paper import Fees
@@ -209,6 +209,4 @@ def spec_of_tape(header: Header, guests: Guests, limits: Limits | None, load: Ca
         for entry, known in venues
     ]
     predictors = predictors_of(header.predictor, "the tape's header")
-    return spec_of(
-        made, header.symbols, guests, limits or recorded, fees=fees, tag=header.tag, predictors=predictors
-    )
+    return spec_of(made, header.symbols, guests, limits or recorded, fees=fees, tag=header.tag, predictors=predictors)

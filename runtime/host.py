@@ -21,9 +21,9 @@ from runtime import abi
 from runtime.abi import Region, Span
 from runtime.generation import callbacks_of, check_abi, detect
 from runtime.guest import LogLine, Sent
+from runtime.module.layout import check_layout
+from runtime.module.reader import parse
 from runtime.wasm import GuestCalls, HostCallback, Slots, define_import, func_at, strict_engine, strict_store
-from runtime.wasmfile import parse
-from runtime.wasmlayout import check_layout
 
 LOG_BYTES_MAX: Final = 4096
 LOG_LINES_MAX: Final = 256  # a callback; what comes beyond is counted, not kept
@@ -69,7 +69,7 @@ class AlgoHost:
         self.generation = detect(module, wanted, self._refused)
         self.regions: Mapping[Region, Span] = _regions(self.generation)
         if parsed is not None and (problem := check_layout(parsed, self.regions)):
-            raise self._refused(problem, "link it with its data and stack elsewhere (docs/safety.md)")
+            raise self._refused(problem, "link it with --stack-first and a stack of 1 MiB, as Rust does")
         self._store = strict_store(shared_engine())
         self._calls = GuestCalls(self._store)
         self._host_functions: list[object] = []  # host functions the library holds raw pointers to

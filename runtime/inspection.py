@@ -1,6 +1,6 @@
 """What `gateway inspect X.wasm` tells: a module's facts without running a callback, and figures on what callbacks cost.
 
-The facts are read from the bytes (`wasmfile.py`); whether it can be hosted, and as which generation, is found out in
+The facts are read from the bytes (`module/`); whether it can be hosted, and as which generation, is found out in
 the throwaway child (`vet.py`). Nothing is compiled in this process.
 """
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from connectors.errors import ModuleError
 from runtime.abi import REGIONS, Region, Span
+from runtime.module.code import addresses
+from runtime.module.layout import check_layout, function_names, layout_of
+from runtime.module.reader import parse
+from runtime.module.sections import PAGE_BYTES
+from runtime.module.types import FUNC, KINDS, Limits, Signature, WasmFile
 from runtime.vet import Vetted, vet
-from runtime.wasmcode import addresses
-from runtime.wasmfile import parse
-from runtime.wasmlayout import check_layout, function_names, layout_of
-from runtime.wasmsections import PAGE_BYTES
-from runtime.wasmtypes import FUNC, KINDS, Limits, Signature, WasmFile
 
 # what the crate's traits turn into, as exports and imports show it
 _FEATURES = {

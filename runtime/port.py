@@ -54,11 +54,7 @@ class Port:
               instruments: Sequence[Instrument | None], fees: Fees) -> None:  # fmt: skip
         """Makes the session and the paper venue; the lists are the engine's, of all markets."""
         venue = self.spec.venue
-        known = {
-            index: instrument
-            for index in self.indices
-            if (instrument := instruments[index]) is not None
-        }
+        known = {index: instrument for index in self.indices if (instrument := instruments[index]) is not None}
         self.session = venue.market(
             SessionPlan(
                 symbols=tuple((self.first + k, symbol) for k, symbol in enumerate(symbols)),

@@ -7,15 +7,15 @@
 
     ALGO = MyAlgo
 
-Names and numbers are those of the crate `sequence-algo-sdk` 0.4.0. `pyload.py` runs such a file as a guest; it is **not
-sandboxed** (docs/python-algos.md).
+Names and numbers are those of the crate `sequence-algo-sdk` 0.4.0. `python/guest.py` runs such a file as a guest; it
+is **not sandboxed** (docs/python-algos.md).
 """
 
 from connectors.events import RejectCode
 from connectors.orders import OrderType
-from runtime.pyactions import MAX_ACTIONS, Action, Actions, IntentPolicy, Status
-from runtime.pycontext import MeshTable, log, send
-from runtime.pymarket import (
+from runtime.python.actions import MAX_ACTIONS, Action, Actions, IntentPolicy, Status
+from runtime.python.context import MeshTable, log, send
+from runtime.python.market import (
     ChainFee,
     ChainFeeTable,
     ConfigRegion,
@@ -33,7 +33,7 @@ from runtime.pymarket import (
     venue_chain_id,
     venue_name,
 )
-from runtime.pyrecords import (
+from runtime.python.records import (
     AlgoState,
     Fill,
     L2Book,

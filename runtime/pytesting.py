@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from connectors.errors import InputError
 from runtime.abi import Region
-from runtime.pyactions import Action
-from runtime.pylayout import Record
-from runtime.pyload import PythonGuest, load_python
-from runtime.pymarket import NbboSnapshot, VenueBooks
-from runtime.pyrecords import AlgoState, Fill, L2Book, Level, OnlineFeatures, OpenOrder, Reject, SymbolMeta
+from runtime.python.actions import Action
+from runtime.python.guest import PythonGuest, load_python
+from runtime.python.layout import Record
+from runtime.python.market import NbboSnapshot, VenueBooks
+from runtime.python.records import AlgoState, Fill, L2Book, Level, OnlineFeatures, OpenOrder, Reject, SymbolMeta
 
 T0_NS: Final = 1_700_000_000_000_000_000
 Pairs = Sequence[tuple[int, int]]

@@ -20,8 +20,8 @@ from typing import Final, NamedTuple
 
 from connectors.errors import ModuleError
 from runtime.abi import Generation
+from runtime.module.reader import parse
 from runtime.vet_child import CPU_SECONDS, DATA_BYTES
-from runtime.wasmfile import parse
 
 VET_SECONDS: Final = 10
 ANSWER_BYTES_MAX: Final = 64 * 1024

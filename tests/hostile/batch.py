@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from connectors.errors import GuestFault, ModuleError
 from runtime import abi
 from runtime.host import LOG_BYTES_MAX, LOG_LINES_MAX, SENT_MAX, AlgoHost
+from runtime.module.layout import check_layout, function_names
+from runtime.module.reader import parse
 from runtime.wasm import FUEL
-from runtime.wasmfile import parse
-from runtime.wasmlayout import check_layout, function_names
 
 ROUNDS = 3
 

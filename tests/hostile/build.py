@@ -2,8 +2,8 @@
 
 from wasmtime import wat2wasm
 
-from runtime.wasmfile import parse
-from runtime.wasmtypes import FUNC
+from runtime.module.reader import parse
+from runtime.module.types import FUNC
 
 # records from 4,096 on; WasmActions at 1,024
 BUMP = """(local $at i32) (local.set $at (global.get $heap))

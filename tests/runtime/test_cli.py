@@ -103,7 +103,7 @@ MISTAKES = [
     ("tape verify day.jsonl", "day.jsonl: is a foreign recording"),
     ("tape verify none", "none: cannot be read"),
     ("serve --venues krakn --sim", "no venue is called 'krakn'"),
-    ("serve --venues kraken,coinbase --sim", "2 venues asked for"),
+    ("serve --venues kraken,coinbase --sim", "no venue is called 'coinbase'"),
     ("serve --venues kraken --sim --depth 3", "no book of depth 3"),
     ("serve --venues kraken --sim --algo none.wasm", "none.wasm: cannot be read"),
     ("serve --venues kraken --sim --limits bad.toml", "bad.toml: limits.max_order_notional: is missing"),
@@ -303,7 +303,7 @@ def test_ctrl_c_during_a_replay_ends_between_turns(later: int, tmp_path: Path) -
 
 def test_tape_show(tape: Path, day: Path) -> None:
     shown = told("tape", "show", tape, "--lines", "3")
-    assert shown["venue"] == "kraken"
+    assert shown["venues"] == ["kraken"]
     assert (shown["symbols"], shown["end"], len(shown["lines"])) == (["BTC/USD"], "footer", 3)
     assert shown["inputs"]["Frame"] > 10
     assert shown["algos"][0].startswith("demo ")
@@ -355,8 +355,8 @@ def test_a_tape_of_a_damaged_header_is_a_clear_error(tape: Path) -> None:
         (b'"maker_ppm"', b'"m"', "header: "),
         (b'"instruments":[]', b'"instruments":[{"symbol":1}]', "header: "),
         (b'"depth":10', b'"depth":11', "no book of depth 11"),
-        (b'"symbols":["BTC/USD"],"depth"', b'"symbols":["ETH/USD"],"depth"', "wants BTC/USD, which is not followed"),
-        (b'"venue":"kraken"', b'"venue":"krakn"', "no venue is called"),
+        (b'"symbols":["BTC/USD"],"limits"', b'"symbols":["ETH/USD"],"limits"', "wants BTC/USD, which is not followed"),
+        (b'"name":"kraken"', b'"name":"krakn"', "no venue is called"),
         (b'"sha256":"', b'"sha256":"0', "which is not at"),
     ):
         assert old in text

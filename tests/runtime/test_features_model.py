@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connectors.book import Level
-from runtime.features_trades import Vpin
+from runtime.features.trades import Vpin
 from tests.support.features_reference import Pair, live, vpin
 
 SECOND = 10**9

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connectors.book import L2Book
-from runtime import features, features_bars, features_flow, features_trades
+from runtime.features import bars, flow, record, trades
 from tests.support.features_reference import Pair, live
 
 SECOND = 10**9
@@ -33,7 +33,7 @@ def nothing(*_: object) -> None:
     """A step that was forgotten."""
 
 
-def across(self: features.Features, bids: bytearray, asks: bytearray) -> None:
+def across(self: record.Features, bids: bytearray, asks: bytearray) -> None:
     """`_restart` that compares with the last book before the loss."""
     self._lost = False
     for side, raw in ((self._bids, bids), (self._asks, asks)):
@@ -44,13 +44,13 @@ def across(self: features.Features, bids: bytearray, asks: bytearray) -> None:
     self._write()
 
 
-def gone(side: features_flow.Side, here: slice, old_px: list[int], old_sz: list[int]) -> int:
+def gone(side: flow.Side, here: slice, old_px: list[int], old_sz: list[int]) -> int:
     """`_off` that counts what was only pushed out of the top ten."""
     left = dict(zip(side.px, side.sz, strict=True))
     return sum(max(0, sz - left.get(px, 0)) for px, sz in zip(old_px[here], old_sz[here], strict=True))
 
 
-SIDE, BARS, TRADES, FEATURES = features_flow.Side, features_bars, features_trades, features
+SIDE, BARS, TRADES, FEATURES = flow.Side, bars, trades, record
 PLANTED: dict[str, tuple[Any, str, Any]] = {
     "both sides are taken for bids": (SIDE, "__init__", same(SIDE.__init__, is_bid=True)),
     "both sides are taken for asks": (SIDE, "__init__", same(SIDE.__init__, is_bid=False)),
@@ -58,7 +58,7 @@ PLANTED: dict[str, tuple[Any, str, Any]] = {
     "changed sizes are forgotten": (SIDE, "_resize", nothing),
     "replaced levels are forgotten": (SIDE, "_replace", nothing),
     "what is out of sight counts as gone": (SIDE, "_off", gone),
-    "equal weights": (features_flow, "WEIGHTS", (2520,) * 10),
+    "equal weights": (flow, "WEIGHTS", (2520,) * 10),
     "weights not normed": (FEATURES, "WEIGHT_SUM", 2520),
     "OFI over 11 bars": (BARS, "FLOW_S", 11),
     "removals over 61 bars": (BARS, "CANCEL_S", 61),

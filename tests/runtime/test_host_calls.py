@@ -310,7 +310,7 @@ def test_lines_too_many_are_counted_and_dropped() -> None:
 
 
 def test_a_flood_burns_the_fuel_it_costs_us() -> None:
-    """70,000 calls out of the sandbox are a quarter of a second and not a million instructions: they are charged for."""
+    """70,000 calls out of the sandbox take a quarter of a second, not a million instructions: they are charged for."""
     host = flood(70_000)
     with pytest.raises(GuestFault, match="out of fuel"):
         host.on_book(EMPTY_BOOK, EMPTY_STATE, FEATURES)

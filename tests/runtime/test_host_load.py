@@ -10,7 +10,7 @@ from wasmtime import wat2wasm
 from connectors.errors import ModuleError
 from runtime import abi
 from runtime.host import AlgoHost
-from runtime.wasmfile import MODULE_BYTES_MAX
+from runtime.module.reader import MODULE_BYTES_MAX
 from tests.support.guests import FEATURES, guest
 
 ROOT = Path(__file__).resolve().parents[2]

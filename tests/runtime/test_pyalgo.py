@@ -14,11 +14,11 @@ from runtime import abi
 from runtime.abi import Generation, Region
 from runtime.guest import Guest
 from runtime.pyalgo import ConfigRegion, L2Book, MeshTable, NbboSnapshot, Status, VenueBooks
-from runtime.pycontext import MeshPeerEntry, log, send
-from runtime.pyload import PythonGuest, start_notice
-from runtime.pymarket import PoolBooks, PoolMeta
-from runtime.pyrecords import OnlineFeatures
 from runtime.pytesting import make_book, make_depth, make_fill, make_order, make_reject, make_state
+from runtime.python.context import MeshPeerEntry, log, send
+from runtime.python.guest import PythonGuest, start_notice
+from runtime.python.market import PoolBooks, PoolMeta
+from runtime.python.records import OnlineFeatures
 
 STATE = bytearray(make_state(position_1e8=5).to_bytes())
 FEATURES = bytearray(OnlineFeatures.of(version=1, microprice_1e9=77).to_bytes())

@@ -12,10 +12,10 @@ from typing import Final
 
 import pytest
 
-from runtime.pycontext import MeshTable
-from runtime.pylayout import Record
-from runtime.pymarket import ChainFee, ConfigRegion, NbboSnapshot, PoolAmm, VenueBooks, is_cex, is_dex, venue_name
-from runtime.pyrecords import AlgoState, Fill, L2Book, OnlineFeatures, Reject, RiskSnapshot, SymbolMeta
+from runtime.python.context import MeshTable
+from runtime.python.layout import Record
+from runtime.python.market import ChainFee, ConfigRegion, NbboSnapshot, PoolAmm, VenueBooks, is_cex, is_dex, venue_name
+from runtime.python.records import AlgoState, Fill, L2Book, OnlineFeatures, Reject, RiskSnapshot, SymbolMeta
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("cargo") is None, reason="no cargo")]
 

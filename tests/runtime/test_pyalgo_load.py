@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import ModuleError
-from runtime.pyload import load_python
+from runtime.python.guest import load_python
 
 HEAD = "from runtime.pyalgo import *\n"
 GOOD = HEAD + "class A(Algo):\n    def on_book(self, book, state, features, actions): pass\n"

@@ -6,17 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime import abi, pycontext, pymarket, pyrecords
+from runtime import abi
 from runtime.abi import REGIONS, Generation
-from runtime.pylayout import U64, U128, Array, Bytes, Int, Ints, Record, Sub, fields_of, quotient
-from runtime.pymarket import ChainFee, ChainFeeTable, ConfigRegion, NbboSnapshot, PoolBooks, VenueBooks, chain_id
-from runtime.pyrecords import AlgoState, Fill, L2Book, OpenOrder, Reject, RiskSnapshot, SymbolMeta
 from runtime.pytesting import make_book, make_depth, make_order, make_state
+from runtime.python import context, market, records
+from runtime.python.layout import U64, U128, Array, Bytes, Int, Ints, Record, Sub, fields_of, quotient
+from runtime.python.market import ChainFee, ChainFeeTable, ConfigRegion, NbboSnapshot, PoolBooks, VenueBooks, chain_id
+from runtime.python.records import AlgoState, Fill, L2Book, OpenOrder, Reject, RiskSnapshot, SymbolMeta
 from tests.support.data import abi_table
 
 RECORDS: dict[str, type[Record]] = {
     name: kind
-    for module in (pycontext, pymarket, pyrecords)
+    for module in (context, market, records)
     for name, kind in vars(module).items()
     if isinstance(kind, type)
     and issubclass(kind, Record)
@@ -64,8 +65,8 @@ def test_records_are_of_the_sizes_that_the_engine_hands_over() -> None:
     given_by_pointer = {"book": L2Book, "state": AlgoState, "fill": Fill, "reject": Reject}
     assert {name: kind.SIZE for name, kind in given_by_pointer.items()} == abi.RECORDS
     regions = {region: size for region, (_, size) in REGIONS[Generation.V0_4].items()}
-    kinds = {kind.REGION: kind.SIZE for kind in RECORDS.values() if issubclass(kind, pycontext.RegionRecord)}
-    assert kinds | {abi.Region.FEATURES: pyrecords.OnlineFeatures.SIZE} == regions
+    kinds = {kind.REGION: kind.SIZE for kind in RECORDS.values() if issubclass(kind, context.RegionRecord)}
+    assert kinds | {abi.Region.FEATURES: records.OnlineFeatures.SIZE} == regions
     assert abi.NBBO_BYTES[Generation.V0_4] == NbboSnapshot.SIZE
     assert OpenOrder.of(order_id=1, side=-1, status=3).to_bytes() == abi.OPEN_ORDER.pack(1, 0, 0, 0, -1, 3)
     assert Fill.of(side=-1, symbol=7).to_bytes() == abi.FILL.pack(0, 0, 0, 0, -1, 7)
@@ -128,8 +129,8 @@ def test_parameters_and_peers_as_in_the_crates_tests() -> None:
     assert (config.get_bps(0), config.get_i64(1), config.get_f64(2), config.get_i32(3)) == (50, 10**9, 0.5, -1)
     assert (config.get_i64(99), config.get_i32(99), config.get_bool(0)) == (0, 0, True)
     assert (config.is_updated(0), config.is_updated(1)) == (True, False)
-    peers = [pycontext.MeshPeerEntry.of(label=label, mesh_id=n) for label, n in ((b"maker", 10), (b"A" * 32, 20))]
-    table = pycontext.MeshTable.of(self_label=b"primary", self_mesh_id=99, peer_count=2, peers=peers)
+    peers = [context.MeshPeerEntry.of(label=label, mesh_id=n) for label, n in ((b"maker", 10), (b"A" * 32, 20))]
+    table = context.MeshTable.of(self_label=b"primary", self_mesh_id=99, peer_count=2, peers=peers)
     assert (table.resolve("maker"), table.resolve("A" * 32), table.resolve("anything"), table.resolve("")) == (
         10,
         20,
@@ -140,17 +141,17 @@ def test_parameters_and_peers_as_in_the_crates_tests() -> None:
 
 
 def test_venues_pools_and_fees() -> None:
-    assert [pymarket.venue_name(n) for n in (0, 1, 12, 17, 99)] == [
+    assert [market.venue_name(n) for n in (0, 1, 12, 17, 99)] == [
         "default",
         "kraken",
         "dex-arb",
         "hyperliquid",
         "unknown",
     ]
-    assert [n for n in range(20) if pymarket.is_dex(n)] == [7, 11, 12, 13, 14, 15, 16]
-    assert [n for n in range(20) if pymarket.is_cex(n)] == [1, 2, 3, 4, 5, 6, 8, 9, 17]
-    assert pymarket.venue_chain_id(pymarket.VENUE_DEX_ARB) == chain_id.ARBITRUM
-    assert pymarket.venue_chain_id(pymarket.VENUE_KRAKEN) == 255
+    assert [n for n in range(20) if market.is_dex(n)] == [7, 11, 12, 13, 14, 15, 16]
+    assert [n for n in range(20) if market.is_cex(n)] == [1, 2, 3, 4, 5, 6, 8, 9, 17]
+    assert market.venue_chain_id(market.VENUE_DEX_ARB) == chain_id.ARBITRUM
+    assert market.venue_chain_id(market.VENUE_KRAKEN) == 255
     nbbo = NbboSnapshot.of(
         venue_ct=2, venue_ids=[1, 12], venue_bid_px=[5, 6], venue_ask_px=[7, 8], venue_update_ms=[0, 65_535],
         nbbo_bid_px_1e9=9, nbbo_ask_px_1e9=7, nbbo_bid_venue=1,
@@ -165,7 +166,7 @@ def test_venues_pools_and_fees() -> None:
     assert books.book_for_venue_region(12, 4) == books.book_at_slot(1) != books.book_at_slot(2)
     assert books.book_for_venue_region(12, 5) is None
     assert (books.cex_count(), books.dex_count(), books.venue_id_at(1), books.venue_id_at(2)) == (1, 1, 12, 0)
-    pools = PoolBooks.of(pool_ct=1, metas=[pymarket.PoolMeta.of(address=b"\1" * 20, pair_index=3, gas_units_1k=180)])
+    pools = PoolBooks.of(pool_ct=1, metas=[market.PoolMeta.of(address=b"\1" * 20, pair_index=3, gas_units_1k=180)])
     address = (b"\1" * 20).ljust(32, b"\0")
     assert pools.book_for_pool(address, 3) == L2Book()
     assert pools.book_for_pool(address, 2) is None
@@ -214,9 +215,9 @@ def test_a_record_gives_back_what_was_put_in(data: st.DataObject) -> None:
 
 def test_a_record_of_unknown_or_too_large_things_is_refused() -> None:
     with pytest.raises(TypeError, match="Level has no field 'price', only px_1e9, sz_1e8"):
-        pyrecords.Level.of(price=1)
+        records.Level.of(price=1)
     with pytest.raises(ValueError, match="33 bytes, 32 fit"):
-        pycontext.MeshPeerEntry.of(label=b"x" * 33)
+        context.MeshPeerEntry.of(label=b"x" * 33)
     with pytest.raises(ValueError, match="33 entries, 32 fit"):
         make_state([OpenOrder()] * 33)
     assert U64 == 2**64 - 1

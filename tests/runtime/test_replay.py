@@ -114,7 +114,7 @@ def test_a_gateway_toml_decides_nothing_in_a_replay(day: Path, monkeypatch: pyte
     assert told(*words) == before
     said = gateway(*words).stderr
     assert "shipped paper limits: position 10," in said
-    assert "default fees: maker 0.25 %, taker 0.4 %" in said
+    assert "fees: maker 0.25 %, taker 0.4 %" in said
 
 
 def test_a_full_disk_under_stdout_is_one_clear_error(day: Path) -> None:

@@ -87,7 +87,7 @@ class Place:
                 "price_precision": int(price), "qty_precision": int(size),
             }  # fmt: skip
         self.history: Remembering | None = None
-        self.books = 0
+        self.books = 0  # valid ones so far
         self.prediction: tuple[int, int] = (0, 0)  # its number, when; 0: none
         self.features: Nested = {}
 
@@ -131,6 +131,14 @@ class Algo:
         self.last: View | None = None  # what its last callback was about
         self.counts = Counter[str]()
         self.is_alive = True
+
+
+class Order:
+    """An order that was approved: whose, where."""
+
+    def __init__(self, algo: Algo, view: View, place: Place, entry: Entry) -> None:
+        self.algo, self.view, self.place, self.entry = algo, view, place, entry
+        self.is_ours = False  # being cancelled by us
 
 
 class Markets(ABC):
@@ -193,7 +201,7 @@ class Markets(ABC):
         """A person's word."""
 
     @abstractmethod
-    def follow(self) -> None:
+    def follow(self, *, is_before_intents: bool = False) -> None:
         """What the engine wrote here: actions, reports, and what they make the guests hear."""
 
     @abstractmethod
@@ -277,20 +285,21 @@ class Markets(ABC):
     # --- books -----------------------------------------------------------------------------------------------------
 
     def load(self, place: Place, bids: Levels, asks: Levels) -> None:
-        """A valid book: mark, fills of what rests, features, on_book, in this order."""
+        """A valid book: mark, fills of what rests, features, orders of intents, on_book, in this order."""
         shown = place.shown
         shown.bids, shown.asks, shown.recv_ns, shown.is_valid = bids, asks, self.now_ns, True
+        place.books += 1
         if bids and asks:
             place.mid_sum = max(bids) + min(asks)
             if place.account.position:
                 self.latch()
-        self.follow()
+        self.follow(is_before_intents=True)
         if place.history is not None:
             place.history.book(list(bids.items()), list(asks.items()), self.now_ns)
-            place.books += 1
             if self.plan.predicts and place.books % 3 == 0:
                 place.prediction = place.books, self.now_ns
             self.feature(place)
+        self.follow()
         for algo in self.algos:
             for view in algo.views:
                 if view.own is place and algo.has_books and algo.is_alive:

@@ -70,3 +70,19 @@ class Entry:
             "order_id": self.order_id, "px_1e9": self.px, "qty_1e8": self.side * self.qty, "filled_1e8": self.filled,
             "side": self.side, "status": self.status,
         }  # fmt: skip
+
+
+class Chase:
+    """An aggressive chase (`runtime/intents.py`): first at the touch, then an eighth of the way further each time."""
+
+    def __init__(self, side: int, limit: int, qty: int, touch: int, tick: int) -> None:
+        self.side, self.limit, self.left = side, limit, qty
+        reach = max((limit - touch) * side, 0)
+        self.step = max(-(-reach // (8 * tick)) * tick, tick)
+        self.px = touch if reach else limit
+
+    def again(self, touch: int) -> None:
+        """One step dearer, or where the market is if it ran away, but never beyond the limit."""
+        nearest = max if self.side > 0 else min
+        farthest = min if self.side > 0 else max
+        self.px = farthest(nearest(self.px + self.side * self.step, touch), self.limit)

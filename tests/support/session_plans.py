@@ -6,7 +6,7 @@ Seconds are on the clock of the BTC recording (0 … 60); ETH runs from 40 on; m
 from pathlib import Path
 from typing import Any, Final
 
-from runtime.inputs import LinkDown, LinkUp
+from runtime.inputs import Frame, Input, LinkDown, LinkUp
 from tests.support.chain_venue import frame
 from tests.support.reference import Recording
 from tests.support.session_script import (
@@ -60,7 +60,8 @@ def refused(first: int) -> list[Asked]:
     return [
         new(first, 1, qty, 1500 * USD), new(first + 1, 1, 8_000_000, px), new(first + 2, 1, 10**9, px),
         new(first + 3, 1, qty, px, venue=9), new(first + 4, 1, qty, px, IOC, pool=9),
-        new(first + 5, 1, qty, px, symbol=7), (first + 6, px, qty, 1, 7, 0, 0, 0, 0, 0), new(first + 7, 3, qty, px), new(first + 8, 1, 10, px),
+        new(first + 5, 1, qty, px, symbol=7), (first + 6, px, qty, 1, 7, 0, 0, 0, 0, 0), new(first + 7, 3, qty, px),
+        new(first + 8, 1, 10, px),
         new(first + 9, 1, qty, px + 1), cancel(first + 10), amend(first + 11, qty, px),
         (first + 12, px, qty, 1, 3, 9, 0, 0, 0, 0), (0,) * 10,
     ]  # fmt: skip
@@ -70,6 +71,9 @@ def hurried(first: int) -> list[Asked]:
     """More in one moment than the rate allows; each would end at once."""
     return [new(first + k, 1, 1_000_000, 1870 * USD, IOC if k % 2 else FOK) for k in range(15)]
 
+
+# a bid and an offer at the touch of ETH, a few books before the other side reaches them
+RESTING: Final[Prompts] = {(0, 160): [new(920_000, -1, 2_000_000, ASK)], (0, 288): [new(920_001, 1, 2_000_000, BID)]}
 
 # --- one venue -------------------------------------------------------------------------------------------------------
 
@@ -96,7 +100,7 @@ def one(captures: Path) -> Plan:
     kept = [row for row in rows if not at(24.0) <= row[0] <= at(25.2)]
     algos = (
         AlgoPlan("oldest", "referee01", (BTC,), ("kraken",), prompts=one_prompts()),
-        AlgoPlan("old", "referee030", (ETH,), ("kraken",)),
+        AlgoPlan("old", "referee030", (ETH,), ("kraken",), prompts=RESTING),
         AlgoPlan("featured", "referee032", (BTC, ETH), ("kraken",)),
         AlgoPlan("newest", "referee04", (ETH, BTC), ("kraken",), {0: "7", 5: "true"}, prompts={
             (0, 30): refused(910_000), (0, 60): hurried(911_000),
@@ -110,7 +114,7 @@ def one(captures: Path) -> Plan:
         link("kraken", [(at(48.05), metadata(eth_min="0.004", kind="update").decode())]),
         [setting(10.1, "newest", {0: "-8", 31: "2.5e-3"}), setting(11.1, "newest", {0: "1.5"}),
          setting(50.1, "newest", {5: "false", 6: "-3bps"})],
-        [said(53.1, "arm"), said(56.05, "reduce"), said(56.12, "arm"), said(END, "stop")],
+        [said(46.1, "arm"), said(53.1, "arm"), said(56.05, "reduce"), said(56.12, "arm"), said(END, "stop")],
     )  # fmt: skip
     limits = LIMITS | {"max_position_1e8": 5_000_000, "max_daily_loss_1e9": 12 * USD}
     return Plan((VenuePlan("kraken", 1),), (BTC, ETH), algos, limits, inputs, predicts=True)
@@ -216,7 +220,7 @@ def many(captures: Path) -> Plan:
         AlgoPlan("maker", "referee04", (ETH, BTC), everywhere, {0: "25bps", 1: "500000000", 2: "0.35", 3: "true"},
                  "maker", maker_prompts()),
         AlgoPlan("second", "referee04", (BTC,), ("other", "kraken", "dex_arb"), {31: "-7"}, "peer"),
-        AlgoPlan("third", "referee04", (ETH,), ("kraken",), {}, "hedger" + 26 * "r"),
+        AlgoPlan("third", "referee04", (ETH,), ("kraken",), {}, "hedger" + 26 * "r", RESTING),
     )  # fmt: skip
     venues = (
         VenuePlan("kraken", 1),
@@ -232,3 +236,34 @@ def many(captures: Path) -> Plan:
     )  # fmt: skip
     limits = LIMITS | {"max_position_1e8": 5_000_000, "max_daily_loss_1e9": 1000 * USD}
     return Plan(venues, (BTC, ETH), algos, limits, inputs)
+
+
+# --- two small ones --------------------------------------------------------------------------------------------------
+
+
+def is_of_eth_pool(given: Input) -> bool:
+    return isinstance(given, Frame) and (b'"book": 4' in given.raw or b'"pool": 4' in given.raw)
+
+
+def partly(
+    captures: Path, until: float = 41.0, symbols: tuple[str, ...] = (BTC, ETH), prompts: Prompts | None = None,
+    more: Timed | None = None,
+) -> Plan:  # fmt: skip
+    """Kraken and a chain; of the algo's two symbols only the first has pools."""
+    chain_plan = VenuePlan("dex_arb", 12, {BTC: "BTC/USD:9:8:0:0", ETH: "ETH/USD:9:8:0:0"}, pools()[:2])
+    algos = (AlgoPlan("partly", "referee04", symbols, ("kraken", "dex_arb"), prompts=prompts or {}),)
+    inputs = ordered(
+        opened("kraken", BEGIN, []), link("kraken", [(at(-0.3), metadata().decode())]),
+        link("kraken", [row for row in frames(captures) if row[0] < at(until)]),
+        [row for row in chain() if row[0] < at(until) and not is_of_eth_pool(row[1])], more or [],
+    )  # fmt: skip
+    limits = LIMITS | {"max_position_1e8": 5_000_000, "max_daily_loss_1e9": 1000 * USD}
+    return Plan((VenuePlan("kraken", 1), chain_plan), (BTC, ETH), algos, limits, inputs)
+
+
+def chased(captures: Path, *, is_halted: bool) -> Plan:
+    """An intent waits for more of a pool's ladder, which comes; before it, or not, a kill and a new parameter."""
+    chase: Asked = (900_001, 63_300 * USD, 60_000, 1, 3, 1, 0, 1, 0, 0)
+    more = at(12.02), frame(book=2, **ladder(63_001 * USD, USD, 7_000, 3)), None
+    before: Timed = [said(12.0, "kill"), setting(12.01, "partly", {9: "77"})] if is_halted else []
+    return partly(captures, 11.88, (BTC,), {(0, 30): [chase]}, [*before, more])

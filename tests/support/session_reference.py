@@ -7,14 +7,14 @@ record; the guests' own log must say the same, and nothing else. Nothing of the 
 
 from collections import Counter, deque
 from itertools import takewhile
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from connectors.events import ExecReport, ExecType
 from runtime.inputs import ActionRecord, Command, GuestLine, Input, Trace
 from tests.support.nbbo_reference import book
 from tests.support.referee import Call, Fields, calls
-from tests.support.session_markets import Algo, Markets, Place, View, pool_tables
-from tests.support.session_money import ACKED, DEAD, PARTIAL, Entry
+from tests.support.session_markets import Algo, Markets, Order, Place, View, pool_tables
+from tests.support.session_money import ACKED, DEAD, PARTIAL, Chase, Entry
 from tests.support.session_records import Mismatch, Nested, differences, fees, flat, mesh_id, nothing
 from tests.support.session_script import Played
 
@@ -34,14 +34,7 @@ UNKNOWN: Final = dict.fromkeys(
 VENUE_REFUSED: Final = 2  # INVALID_PARAMS: Kraken's refusals of a crossing post-only order and of an unknown one
 NEW, CANCEL, _, INTENT = range(4)
 MARKET: Final = 1
-
-
-class Order:
-    """An order that was approved: whose, where."""
-
-    def __init__(self, algo: Algo, view: View, place: Place, entry: Entry) -> None:
-        self.algo, self.view, self.place, self.entry = algo, view, place, entry
-        self.is_ours = False  # being cancelled by us
+CHASE: Final = 1  # a policy of intents
 
 
 class Walk(Markets):
@@ -51,14 +44,18 @@ class Walk(Markets):
     keeps the last of each that held anything, as it must be and as it was. `denials`: reasons, `seen`: what happened.
     """
 
+    ROUND: ClassVar[tuple[str, ...]] = ("nbbos", "messages", "beats")
+
     def __init__(self, played: Played, max_age_ns: int | None = None) -> None:
         super().__init__(played, max_age_ns)
         self.orders: dict[str, Order] = {}
+        self.chases: dict[tuple[int, int], Chase] = {}
         self.state = "ACTIVE"
         self.is_latched = False
         self.mail: deque[tuple[str, str, bytes]] = deque()
         self.day: int | None = None
         self.second: int | None = None
+        self.is_first = self.is_new_second = True
         self.trace: deque[Any] = deque()
         self.taker = ""  # the order whose request is being answered
         self.acting: Algo | None = None
@@ -104,19 +101,20 @@ class Walk(Markets):
             place.account.restart(place.mid_sum)
 
     def finish(self) -> None:
-        """on_nbbo, on_message, on_heartbeat."""
-        is_first = self.second is None
+        """What a turn ends with, in the promised order."""
         second = self.now_ns // SECOND
-        is_beat = self.second is None or second > self.second
-        if is_beat:
-            self.second = second
+        self.is_first = self.second is None
+        self.is_new_second = self.second is None or second > self.second
+        self.second = second
+        for step in self.ROUND:
+            getattr(self, step)()
+
+    def nbbos(self) -> None:
+        """Looked at when a source's book changed or was lost, and once a second."""
         for algo in self.algos:
             for view in algo.views:
-                if view.market is not None and (view.is_due or is_beat):
+                if view.market is not None and (view.is_due or self.is_new_second):
                     self.nbbo(algo, view)
-        self.deliver()
-        if is_beat and not is_first:
-            self.beat()
 
     def nbbo(self, algo: Algo, view: View) -> None:
         market, has_news = view.market, view.has_news
@@ -125,11 +123,12 @@ class Walk(Markets):
         if not algo.is_alive or not (market.touched(self.now_ns) or has_news):
             return
         market.update(self.now_ns)
+        self.seen["stale"] += None in market.shown
         algo.venue_books = flat(algo.crate, "VenueBooks", market.books(self.now_ns))
         self.call(algo, view, "on_nbbo", NbboSnapshot=flat(algo.crate, "NbboSnapshot", market.snapshot(self.now_ns)))
         self.act(algo)
 
-    def deliver(self) -> None:
+    def messages(self) -> None:
         """What was sent before, in the order sent; answers wait for the next turn."""
         for _ in range(len(self.mail)):
             sender, receiver, payload = self.mail.popleft()
@@ -141,9 +140,10 @@ class Walk(Markets):
                 self.mail.append((receiver, sender, payload[::-1]))
             self.act(algo)
 
-    def beat(self) -> None:
+    def beats(self) -> None:
+        """In the first turn of each second but the session's first."""
         for algo in self.algos:
-            if algo.beats and algo.is_alive:
+            if self.is_new_second and not self.is_first and algo.beats and algo.is_alive:
                 self.call(algo, algo.views[0], "on_heartbeat")
                 self.act(algo)
 
@@ -188,10 +188,13 @@ class Walk(Markets):
         self.acting = algo
         self.follow()
 
-    def follow(self) -> None:
-        """All that the engine wrote up to a guest's line that no action or report explains."""
+    def follow(self, *, is_before_intents: bool = False) -> None:
+        """All that the engine wrote up to a guest's line that no action or report explains, or to an intent's order."""
         while self.trace and not isinstance(self.trace[0], GuestLine):
-            record = self.trace.popleft()
+            record = self.trace[0]
+            if is_before_intents and isinstance(record, ActionRecord) and record.by == "intent":
+                break
+            self.trace.popleft()
             if isinstance(record, ActionRecord):
                 self.action(record)
             elif isinstance(record, ExecReport):
@@ -202,7 +205,7 @@ class Walk(Markets):
     def action(self, record: ActionRecord) -> None:
         algo = self.algos[record.algo]
         order_id, px, qty, side, kind, order_type, venue_id, pool_idx, symbol_idx, _ = record.action
-        if record.by != "gateway" and self.acting is not algo:
+        if record.by == "algo" and self.acting is not algo:
             raise Mismatch(f"turn {self.turn_number}: an action of {algo.plan.name}, which was not called: {record}")
         if record.denied is not None:
             reason = str(record.denied.reason)
@@ -212,6 +215,7 @@ class Walk(Markets):
         self.taker = record.client_order_id
         if kind == CANCEL:
             self.orders[record.client_order_id].is_ours = record.by == "gateway"
+            self.seen["swept"] += record.by == "gateway"
         elif kind in (NEW, INTENT):
             view = algo.views[symbol_idx]
             place = view.own
@@ -222,9 +226,24 @@ class Walk(Markets):
             self.seen["away"] += place is not view.own
             self.seen["pool"] += place.pool is not None
             self.seen["intent"] += kind == INTENT
+            if kind == INTENT and order_type == CHASE:
+                px, qty = self.chase(record, place)
             entry = Entry(order_id, side, qty, 0 if order_type == MARKET and kind == NEW else px)
             view.table.append(entry)
             self.orders[record.client_order_id] = Order(algo, view, place, entry)
+
+    def chase(self, record: ActionRecord, place: Place) -> tuple[int, int]:
+        """Price and quantity of a chase's next order."""
+        order_id, limit, qty, side = record.action[:4]
+        bid, _, ask, _ = place.shown.touch()
+        assert place.meta is not None
+        if record.by == "algo":
+            tick = place.meta["tick_size_1e9"]
+            self.chases[record.algo, order_id] = Chase(side, limit, qty, ask if side > 0 else bid, tick)
+        else:
+            self.chases[record.algo, order_id].again(ask if side > 0 else bid)
+        chase = self.chases[record.algo, order_id]
+        return chase.px, chase.left
 
     def report(self, report: ExecReport) -> None:
         order = self.orders[report.client_order_id]
@@ -261,6 +280,8 @@ class Walk(Markets):
             )
         self.seen["partial"] += entry.status == PARTIAL
         self.seen["taken" if is_taker else "made"] += 1
+        if (order.algo.index, entry.order_id) in self.chases:
+            self.chases[order.algo.index, entry.order_id].left -= qty
         view.ledger.fill(entry.side, qty, px, report.fee_1e9)
         order.place.account.fill(entry.side, qty, px, report.fee_1e9)
         self.latch()

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 from connectors.orders import Action as Raw
 from connectors.orders import OrderType
 from runtime.abi import ACTIONS_MAX, ActionKind, GuestStatus
-from runtime.pycontext import refuse
-from runtime.pyrecords import AlgoState
+from runtime.python.context import refuse
+from runtime.python.records import AlgoState
 
 MAX_ACTIONS: Final = ACTIONS_MAX
 ACTION_NEW, ACTION_CANCEL, ACTION_AMEND, ACTION_INTENT = ActionKind

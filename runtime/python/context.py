@@ -11,7 +11,7 @@ from typing import Final, Self
 from connectors.errors import GuestFault
 from runtime.abi import MESSAGE_BYTES_MAX, Region
 from runtime.guest import LogLine, Sent
-from runtime.pylayout import Array, Bytes, Int, Record, text_of
+from runtime.python.layout import Array, Bytes, Int, Record, text_of
 
 LOG_BYTES_MAX: Final = 4096
 LOG_LINES_MAX: Final = 256  # a callback, as for a WASM guest; what comes beyond is counted, not kept

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from wasmtime import wat2wasm
 
 from connectors.errors import ModuleError
-from runtime.wasmbytes import Cursor
-from runtime.wasmcode import addresses
-from runtime.wasmfile import MODULE_BYTES_MAX, parse
-from runtime.wasmlayout import function_names, layout_of
-from runtime.wasmtypes import FUNC, GLOBAL, MEMORY, Data, Import, Limits, Signature, WasmFile
+from runtime.module.bytes import Cursor
+from runtime.module.code import addresses
+from runtime.module.layout import function_names, layout_of
+from runtime.module.reader import MODULE_BYTES_MAX, parse
+from runtime.module.types import FUNC, GLOBAL, MEMORY, Data, Import, Limits, Signature, WasmFile
 from tests.hostile.build import HEADER, custom, leb
 from tests.support.guests import every
 

@@ -17,8 +17,8 @@ from typing import Final, NamedTuple
 
 from connectors.errors import ModuleError
 from runtime.abi import Region, Span
-from runtime.wasmbytes import Cursor
-from runtime.wasmtypes import GLOBAL, WasmFile
+from runtime.module.bytes import Cursor
+from runtime.module.types import GLOBAL, WasmFile
 
 STACK_ROOM_BYTES: Final = 64 * 1024
 _GLOBALS: Final = 7  # subsections of the name section

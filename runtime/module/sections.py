@@ -7,8 +7,8 @@ chapter 5.5. Raises ModuleError, nothing else.
 from collections.abc import Callable
 from typing import Final
 
-from runtime.wasmbytes import Cursor
-from runtime.wasmtypes import (
+from runtime.module.bytes import Cursor
+from runtime.module.types import (
     FUNC,
     GLOBAL,
     MEMORY,

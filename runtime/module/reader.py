@@ -8,9 +8,9 @@ it. Raises ModuleError, nothing else.
 from typing import Final
 
 from connectors.errors import ModuleError
-from runtime.wasmbytes import Cursor
-from runtime.wasmsections import ORDER, READERS
-from runtime.wasmtypes import FUNC, KINDS, Signature, WasmFile
+from runtime.module.bytes import Cursor
+from runtime.module.sections import ORDER, READERS
+from runtime.module.types import FUNC, KINDS, Signature, WasmFile
 
 MODULE_BYTES_MAX: Final = 4 * 2**20
 

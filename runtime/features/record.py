@@ -12,10 +12,10 @@ from typing import Final
 from connectors.book import L2Book
 from connectors.events import Trade
 from runtime.abi import FEATURES_BYTES, FEATURES_VERSION
-from runtime.features_bars import CRISIS, SECOND_NS, Z_MAX, FlowBars, SpreadBars, VolatilityBars
-from runtime.features_flow import SIDE_BYTES, WEIGHT_SUM, Side
-from runtime.features_model import Prediction, Predictor
-from runtime.features_trades import TradeBars
+from runtime.features.bars import CRISIS, SECOND_NS, Z_MAX, FlowBars, SpreadBars, VolatilityBars
+from runtime.features.flow import SIDE_BYTES, WEIGHT_SUM, Side
+from runtime.features.model import Prediction, Predictor
+from runtime.features.trades import TradeBars
 
 __all__ = ["Features", "Prediction", "Predictor"]
 

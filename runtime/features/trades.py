@@ -8,7 +8,7 @@ is what counts here. Formulas and the rule for bucket sizes: docs/features.md.
 from collections import deque
 from typing import Final
 
-from runtime.features_bars import Sliding, Triple, toward_zero
+from runtime.features.bars import Sliding, Triple, toward_zero
 
 TRADES_S: Final = 60
 VPIN_TRADES: Final = 500  # the trades whose volume sizes a bucket

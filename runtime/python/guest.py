@@ -13,12 +13,12 @@ from typing import Final
 from connectors.errors import GuestFault, ModuleError
 from connectors.orders import Action as Raw
 from runtime.abi import REGIONS, Generation, Region, Span
-from runtime.pyactions import Actions
 from runtime.pyalgo import Algo
-from runtime.pycontext import MeshTable, Outbox, current, refuse
-from runtime.pyimport import check_methods, fault_text, forget, maker_of, run_file
-from runtime.pymarket import NbboSnapshot, VenueBooks
-from runtime.pyrecords import AlgoState, Fill, L2Book, OnlineFeatures, Reject
+from runtime.python.actions import Actions
+from runtime.python.context import MeshTable, Outbox, current, refuse
+from runtime.python.loading import check_methods, fault_text, forget, maker_of, run_file
+from runtime.python.market import NbboSnapshot, VenueBooks
+from runtime.python.records import AlgoState, Fill, L2Book, OnlineFeatures, Reject
 
 SOURCE_BYTES_MAX: Final = 4 * 2**20
 _CALLED: Final = frozenset({"on_book", "on_nbbo", "on_message", "on_heartbeat"})

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from connectors.errors import ModuleError
-from runtime.wasmbytes import Cursor
-from runtime.wasmtypes import WasmFile
+from runtime.module.bytes import Cursor
+from runtime.module.types import WasmFile
 
 _BLOCKS: Final = frozenset((0x02, 0x03, 0x04))
 _ONE_INDEX: Final = frozenset((0x0C, 0x0D, 0x10, 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0xD2))

@@ -18,7 +18,7 @@ from runtime.abi import (
     SYMBOL_NAME_BYTES,
     GuestStatus,
 )
-from runtime.pylayout import (
+from runtime.python.layout import (
     I32_MAX,
     I64_MAX,
     I64_MIN,

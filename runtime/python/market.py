@@ -9,9 +9,9 @@ import struct
 from typing import Final
 
 from runtime.abi import CHAINS_MAX, NBBO_BYTES, PARAMS_MAX, POOLS_MAX, REGIONS, Generation, Region
-from runtime.pycontext import RegionRecord
-from runtime.pylayout import U64, U128, Array, Bytes, Int, Ints, Record, Sub, as_i32
-from runtime.pyrecords import L2Book
+from runtime.python.context import RegionRecord
+from runtime.python.layout import U64, U128, Array, Bytes, Int, Ints, Record, Sub, as_i32
+from runtime.python.records import L2Book
 
 _SIZES: Final = {region: size for region, (_, size) in REGIONS[Generation.V0_4].items()}
 MAX_VENUES: Final = 20

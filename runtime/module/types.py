@@ -1,4 +1,4 @@
-"""What a WASM binary is made of, as `wasmfile.parse` hands it out. Data only."""
+"""What a WASM binary is made of, as `reader.parse` hands it out. Data only."""
 
 from typing import Final, NamedTuple
 

@@ -6,8 +6,8 @@ import pytest
 from wasmtime import wat2wasm
 
 from runtime.abi import REGIONS, Generation
-from runtime.wasmfile import parse
-from runtime.wasmlayout import check_layout, layout_of
+from runtime.module.layout import check_layout, layout_of
+from runtime.module.reader import parse
 
 ROOT = Path(__file__).resolve().parents[2]
 GIVEN = REGIONS[Generation.V0_4]  # 0x10000 … 0x244b0

@@ -1,0 +1,1 @@
+"""A WASM binary as bytes: read, bounded and judged by us before any compiler sees it."""
