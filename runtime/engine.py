@@ -34,6 +34,7 @@ from risk.checks import TradingState
 from risk.gate import Gate
 from runtime.assembly import Assembly
 from runtime.desk import Desk
+from runtime.features import Features
 from runtime.inputs import Command, Frame, Input, LinkDown, LinkUp, Output, Timer, Trace, VenueOutput
 from runtime.models import Models
 from runtime.port import Port
@@ -235,10 +236,13 @@ class Engine:
                 self._mark_positions(index, bid_1e9 + ask_1e9)
             if self.gate.mark(index, bid_1e9 + ask_1e9):
                 self.desk.loss_latched(now_ns)
+        features = self.features[index]
+        if features is not None:
+            self._update_features(index, features, book, now_ns)
+        if self._poolers[index]:
+            self._refresh_pools(index)
         if self._port_of[index].paper.is_busy:
             self.desk.on_book(index, now_ns)
-        if self.features[index] is not None:
-            self._update_features(index, book, now_ns)
         if self.desk.intents:
             self.desk.chase(index, now_ns)
         for algo, view in self._followers[index]:
@@ -251,24 +255,24 @@ class Engine:
             else:
                 if actions:
                     self.desk.act(algo, actions, now_ns)
-        if self._watchers[index] or self._poolers[index]:
+        if self._watchers[index]:
             self._tell_watchers(index)
 
-    def _update_features(self, index: int, book: L2Book, now_ns: int) -> None:
-        features = self.features[index]
-        if features is None:
-            return
+    def _update_features(self, index: int, features: Features, book: L2Book, now_ns: int) -> None:
         features.on_book(book, now_ns)
         if not self._models.is_empty:
             notice = self._models.ask(index, features, book, now_ns)
             if notice is not None:
                 self._out.append(notice)
 
-    def _tell_watchers(self, index: int) -> None:
-        """This book, valid or lost, is one of several that some guest looks at."""
+    def _refresh_pools(self, index: int) -> None:
+        """This ladder, valid or lost, is in some guests' PoolBooks: they are shown it before they hear of anything."""
         for algo, pools, slot in self._poolers[index]:
             pools.refresh(slot)
             algo.changed()
+
+    def _tell_watchers(self, index: int) -> None:
+        """This book, valid or lost, is one of several that some guests look at: on_nbbo may be due."""
         for algo, view in self._watchers[index]:
             self.rounds.book_changed(algo, view, is_pool=index in view.slots)
 
@@ -301,8 +305,8 @@ class Engine:
         features = self.features[index]
         if features is not None:
             features.on_lost()
-        if self._watchers[index] or self._poolers[index]:
-            self._tell_watchers(index)
+        self._refresh_pools(index)
+        self._tell_watchers(index)
 
     # --- metadata, days, people ------------------------------------------------------------------------------------
 

@@ -59,7 +59,7 @@ class AlgoHost:
         self.logs_dropped = self.logs_cut = 0
         self.sent: list[Sent] = []
         self.sent_dropped = 0
-        self._import_fault: GuestFault | None = None
+        self._faults: list[GuestFault] = []  # what a host function found wrong during a call
         self._is_started = False  # a start function may log before its memory is ours to read
         self._view = memoryview(b"")
         self._wasm, self._abi = wasm, abi
@@ -79,7 +79,7 @@ class AlgoHost:
         self.callbacks = frozenset(self._exports)
         self._book_at = self._at[self._exports["on_book"]] if "on_book" in self._exports else 0
         self._allocate()
-        self._call_book = self._calls.bound(self._book_at, (self.book_ptr, self.state_ptr), self.slots())
+        self._call_book = self._calls.bound(self._book_at, (self.book_ptr, self.state_ptr), self.slots(), self._faults)
 
     # --- loading ---------------------------------------------------------------------------------------------------
 
@@ -111,7 +111,7 @@ class AlgoHost:
         except (WasmtimeError, Trap) as error:
             problem = f"cannot be started: {_cause(error)}"
             raise self._refused(problem, "a start function must end, memory must be ≤ 16 MiB") from None
-        if self._import_fault is not None:
+        if self._faults:
             raise self._refused("logs from its start function", "log from a callback: nothing is read before")
         exports = instance.exports(self._store)
         memory = exports["memory"]
@@ -177,8 +177,6 @@ class AlgoHost:
             book = bytearray(book)
             book[abi.BOOK_SYMBOL_ID_AT : abi.BOOK_SYMBOL_ID_AT + 2] = symbol_id.to_bytes(2, "little")
         pointer = self._call_book(book, state, features)
-        if self._import_fault is not None:
-            self._raise_import_fault()
         if pointer == self._actions_ptr and not self._actions_count[0]:
             return []
         return self._acted(pointer)
@@ -240,8 +238,8 @@ class AlgoHost:
         for position, value in enumerate(args):
             calls.slots[2 * position] = value
         calls.call(self._at[export], max(len(args), 1))
-        if self._import_fault is not None:
-            self._raise_import_fault()
+        if self._faults:
+            raise self._faults.pop()
         return calls.slots[0] & 0xFFFF_FFFF
 
     # --- what the guest hands back ---------------------------------------------------------------------------------
@@ -272,16 +270,11 @@ class AlgoHost:
         end = abi.ACTIONS_AT + count * abi.ACTION_BYTES
         return list(abi.ACTION.iter_unpack(self._actions_view[abi.ACTIONS_AT : end]))
 
-    def _raise_import_fault(self) -> None:
-        fault, self._import_fault = self._import_fault, None
-        if fault is not None:
-            raise fault
-
     def _host_log(self, _env: int, _caller: int, raw: int, _count: int) -> None:
         """`host_log_impl(level i32, ptr i32, len i32)`. Never raises: an exception must not cross the C frames."""
         level, pointer, length = unpack_from("<I12xI12xI", ctypes.string_at(raw, 36))
         if not self._is_readable(pointer + length):
-            self._import_fault = GuestFault("pointer", f"log line at {pointer:#x}, {length} bytes")
+            self._faults[:] = [GuestFault("pointer", f"log line at {pointer:#x}, {length} bytes")]
             return
         if len(self.logs) >= LOG_LINES_MAX:
             self.logs_dropped += 1
@@ -295,7 +288,7 @@ class AlgoHost:
         """`__seq_send(to u64, ptr i32, len i32)`. Never raises, as above."""
         receiver, pointer, length = unpack_from("<Q8xI12xI", ctypes.string_at(raw, 36))
         if length > abi.MESSAGE_BYTES_MAX or not self._is_readable(pointer + length):
-            self._import_fault = GuestFault("message", f"message at {pointer:#x}, {length} bytes")
+            self._faults[:] = [GuestFault("message", f"message at {pointer:#x}, {length} bytes")]
             return
         if len(self.sent) >= SENT_MAX:
             self.sent_dropped += 1

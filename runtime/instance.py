@@ -14,6 +14,7 @@ from runtime.regions import ChainFees, ConfigRegion, MeshTable, Record
 from runtime.view import SymbolView
 
 Mail = tuple[int, int, bytes]  # mesh id of the sender, of the receiver, payload
+_NOTHING: Final = (None, 0)  # what a guest's memory holds when it is loaded: zeros
 CALLBACKS: Final = ("on_book", "on_fill", "on_reject", "on_nbbo", "on_message", "on_heartbeat", "on_shutdown")
 
 
@@ -50,7 +51,7 @@ class AlgoInstance:
         self._mail = mail
         self._callbacks: Counter[str] = Counter()
         self._shown: SymbolView | None = None
-        self._versions: dict[Region, tuple[Record, int]] = {}
+        self._versions: dict[Region, tuple[Record | None, int]] = {}
         self._is_changed = True
 
     @property
@@ -102,7 +103,7 @@ class AlgoInstance:
         self._after(view)
 
     def on_reject(self, reject: bytes) -> None:
-        self._callbacks["on_reject"] += 1
+        self._before("on_reject", self._shown or self.views[0])
         self.guest.on_reject(reject)
         self._drain()
 
@@ -139,16 +140,26 @@ class AlgoInstance:
         self._is_changed = True
 
     def _show(self, view: SymbolView) -> None:
-        self._shown, self._is_changed = view, False
-        records: list[tuple[Region, Record]] = [(Region.CONFIG, self.config), (Region.CHAIN_FEES, self.fees)]
-        if self.mesh is not None:
-            records.append((Region.MESH, self.mesh))
-        if view.pools is not None:
-            records += [(Region.POOL_BOOKS, view.pools.books), (Region.POOL_STATES, view.pools.states)]
-        for region, record in records:
-            if region in self.guest.regions and self._versions.get(region) != (record, record.version):
-                self._versions[region] = (record, record.version)
-                self.guest.show(region, record.buffer)
+        is_other, self._shown, self._is_changed = view is not self._shown, view, False
+        records = {
+            Region.CONFIG: self.config,
+            Region.CHAIN_FEES: self.fees,
+            Region.MESH: self.mesh,
+            Region.POOL_BOOKS: view.pools.books if view.pools is not None else None,
+            Region.POOL_STATES: view.pools.states if view.pools is not None else None,
+        }
+        for region, record in records.items():
+            version = (record, record.version if record is not None else 0)
+            if region in self.guest.regions and self._versions.get(region, _NOTHING) != version:
+                self._versions[region] = version
+                self.guest.show(region, record.buffer if record is not None else self._empty(region))
+        if is_other and Region.VENUE_BOOKS in self.guest.regions:
+            books = view.nbbo.books if view.nbbo is not None else self._empty(Region.VENUE_BOOKS)
+            self.guest.show(Region.VENUE_BOOKS, books)
+
+    def _empty(self, region: Region) -> bytes:
+        """What a symbol without pools, or without other venues, has there: not another symbol's."""
+        return bytes(self.guest.regions[region][1])
 
     # --- the end, and another beginning ----------------------------------------------------------------------------
 

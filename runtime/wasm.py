@@ -151,16 +151,22 @@ class GuestCalls:
             _set_fuel(self._context, 2 * FUEL)
             self._fuel_view[0] = 2 * FUEL
 
-    def bound(self, func_at: int, pointers: tuple[int, int], slots_of: Slots) -> BookCall:
+    def bound(self, func_at: int, pointers: tuple[int, int], slots_of: Slots, faults: list[GuestFault]) -> BookCall:
         """The callback that runs most, as one step: records in, refuel, call, check, result as u32.
 
-        Everything it needs is captured: an attribute's lookup costs a fifth of what the whole adds to the bare call.
+        Everything it needs is captured, and its arguments lie in an array of their own, of which the call overwrites
+        the first alone: each lookup and each store costs a twentieth of the bare call. `faults` holds what a host
+        function found wrong during the call.
         """
-        context, args_at, trap_at, fuel_at = self._context, self._args_at, self._trap_at, self._fuel_at
-        slots, trap, fuel = self.slots, self._trap_view, self._fuel_view
+        context, trap_at, fuel_at = self._context, self._trap_at, self._fuel_at
+        trap, fuel = self._trap_view, self._fuel_view
         call, get_fuel = _call, _get_fuel
         first, second = pointers
         book_slot, state_slot, features_slot = slots_of
+        array = (ffi.wasmtime_val_raw_t * 2)()
+        array_at = ctypes.addressof(array)
+        words = memoryview(array).cast("B").cast("I")
+        words[4] = second
 
         def run(book: bytearray, state: bytearray, features: bytearray) -> int:
             book_slot[:] = book
@@ -171,12 +177,13 @@ class GuestCalls:
             if fuel[0] < FUEL:
                 _set_fuel(context, 2 * FUEL)
                 fuel[0] = 2 * FUEL
-            slots[0] = first
-            slots[2] = second
-            error = call(context, func_at, args_at, 2, trap_at)
+            words[0] = first
+            error = call(context, func_at, array_at, 2, trap_at)
             if error is not None or trap[0]:
                 self._fault(error)
-            return slots[0] & 0xFFFF_FFFF
+            if faults:
+                raise faults.pop()
+            return words[0]
 
         return run
 

@@ -112,6 +112,7 @@ class View:
         self.table: list[Entry] = []
         self.market: Market | None = None
         self.is_due = self.has_news = False
+        self.venue_books: Fields = {}  # as its on_nbbo last showed them; empty before the first
 
 
 class Algo:
@@ -127,7 +128,6 @@ class Algo:
         self.peers = peers if plan.label else []
         self.mesh = mesh(plan.label, self.peers)
         self.config = Config(plan.params)
-        self.venue_books: Fields = {}  # as on_nbbo last showed them; empty before the first
         self.last: View | None = None  # what its last callback was about
         self.counts = Counter[str]()
         self.is_alive = True
@@ -285,7 +285,7 @@ class Markets(ABC):
     # --- books -----------------------------------------------------------------------------------------------------
 
     def load(self, place: Place, bids: Levels, asks: Levels) -> None:
-        """A valid book: mark, fills of what rests, features, orders of intents, on_book, in this order."""
+        """A valid book: mark, features, fills of what rests, orders of intents, on_book, in this order."""
         shown = place.shown
         shown.bids, shown.asks, shown.recv_ns, shown.is_valid = bids, asks, self.now_ns, True
         place.books += 1
@@ -293,12 +293,12 @@ class Markets(ABC):
             place.mid_sum = max(bids) + min(asks)
             if place.account.position:
                 self.latch()
-        self.follow(is_before_intents=True)
         if place.history is not None:
             place.history.book(list(bids.items()), list(asks.items()), self.now_ns)
             if self.plan.predicts and place.books % 3 == 0:
                 place.prediction = place.books, self.now_ns
             self.feature(place)
+        self.follow(is_before_intents=True)
         self.follow()
         for algo in self.algos:
             for view in algo.views:

@@ -61,8 +61,7 @@ def refused(first: int) -> list[Asked]:
         new(first, 1, qty, 1500 * USD), new(first + 1, 1, 8_000_000, px), new(first + 2, 1, 10**9, px),
         new(first + 3, 1, qty, px, venue=9), new(first + 4, 1, qty, px, IOC, pool=9),
         new(first + 5, 1, qty, px, symbol=7), (first + 6, px, qty, 1, 7, 0, 0, 0, 0, 0), new(first + 7, 3, qty, px),
-        new(first + 8, 1, 10, px),
-        new(first + 9, 1, qty, px + 1), cancel(first + 10), amend(first + 11, qty, px),
+        new(first + 8, 1, 10, px), new(first + 9, 1, qty, px + 1), cancel(first + 10), amend(first + 11, qty, px),
         (first + 12, px, qty, 1, 3, 9, 0, 0, 0, 0), (0,) * 10,
     ]  # fmt: skip
 

@@ -33,8 +33,7 @@ UNKNOWN: Final = dict.fromkeys(
 )
 VENUE_REFUSED: Final = 2  # INVALID_PARAMS: Kraken's refusals of a crossing post-only order and of an unknown one
 NEW, CANCEL, _, INTENT = range(4)
-MARKET: Final = 1
-CHASE: Final = 1  # a policy of intents
+MARKET, CHASE = 1, 1  # an order's type, an intent's policy
 
 
 class Walk(Markets):
@@ -124,7 +123,7 @@ class Walk(Markets):
             return
         market.update(self.now_ns)
         self.seen["stale"] += None in market.shown
-        algo.venue_books = flat(algo.crate, "VenueBooks", market.books(self.now_ns))
+        view.venue_books = flat(algo.crate, "VenueBooks", market.books(self.now_ns))
         self.call(algo, view, "on_nbbo", NbboSnapshot=flat(algo.crate, "NbboSnapshot", market.snapshot(self.now_ns)))
         self.act(algo)
 
@@ -368,8 +367,9 @@ class Walk(Markets):
         for name in algo.given:
             nested = self.region(algo, about, name)
             want[name] = flat(algo.crate, name, nested) if nested is not None else nothing(algo.crate, name)
-        if algo.venue_books:
-            want["VenueBooks"] = algo.venue_books
+        if about.market is not None and "VenueBooks" in algo.given:
+            unseen = flat(algo.crate, "VenueBooks", about.market.books(self.now_ns)) if not about.venue_books else {}
+            want["VenueBooks"] = about.venue_books or unseen
         return want
 
     def algo_state(self, algo: Algo, view: View) -> Nested:
@@ -385,12 +385,10 @@ class Walk(Markets):
         }  # fmt: skip
 
     def region(self, algo: Algo, view: View, name: str) -> Nested | None:
-        """None: this guest was given nothing there yet."""
-        if name in ("PoolBooks", "PoolStateTable"):
-            if not view.pools:
-                return None
-            return pool_tables(view.pools, view.symbol_id)[name == "PoolStateTable"]
+        """None: nothing is there for this symbol, or nothing yet."""
         match name:
+            case "PoolBooks" | "PoolStateTable" if view.pools:
+                return pool_tables(view.pools, view.symbol_id)[name == "PoolStateTable"]
             case "OnlineFeatures":
                 return view.own.features
             case "ChainFeeTable":

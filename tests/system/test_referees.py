@@ -117,7 +117,7 @@ def test_callbacks_of_a_turn_come_in_the_promised_order(name: str, sessions: dic
 
 
 def test_a_symbol_without_pools_is_shown_none(kraken_captures: Path) -> None:
-    """Nor those of the algo's other symbol, which its orders for this one could not name."""
+    """Not those of the algo's other symbol either, which an order for this one could not name."""
     walk = Walk(play(partly(kraken_captures))).run()
     assert walk.records["0.4.0", "PoolBooks"] > 250
 
