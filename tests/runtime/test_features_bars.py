@@ -266,7 +266,7 @@ def test_the_documented_predictor_works(tmp_path: Path) -> None:
     text = (ROOT / "docs/features.md").read_text()
     (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     (tmp_path / "lean.py").write_text(example)
-    predictor: Predictor = runpy.run_path(str(tmp_path / "lean.py"))["predict"]
+    predictor: Predictor = runpy.run_path(str(tmp_path / "lean.py"))["lean"]("kraken:BTC/USD")
     features = Features()
     view = memoryview(features.buffer).toreadonly()
     seen = []
