@@ -9,51 +9,22 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import msgspec
 
-from connectors import registry
-from connectors.errors import ConfigError, TapeError
-from connectors.session import Venue
-from runtime import config as configuration
-from runtime.config import Config
-from runtime.deploy import (
-    Guests,
-    guests_of_tape,
-    instrument_of,
-    load_guest,
-    read_module,
-    spec_of,
-    spec_of_tape,
-    venue_spec,
-)
+from connectors.errors import ConfigError
+from runtime.config import paper_limits
+from runtime.deploy import read_module
 from runtime.guest import Guest
 from runtime.inputs import GuestLine, Input
 from runtime.inspection import fuel_profile, inspect
+from runtime.instance import CALLBACKS
 from runtime.python.guest import PythonGuest, load_python, start_notice
-from runtime.replay import BooksSeen, Notices
-from runtime.replay import replay as replay_tape
+from runtime.recordings import Recording, play, spec_of_recording
+from runtime.replay import Tell
 from runtime.session import Session
 from runtime.sinks import LEVELS
-from runtime.spec import EngineSpec
-from runtime.tape import TapeReader
-
-DEFAULT_VENUE: Final = "kraken"
-TAG: Final = "vg"  # as a replay's, so that both give one hash
-CALLBACKS: Final = (
-    "on_book", "on_nbbo", "on_message", "on_heartbeat", "on_fill", "on_reject", "on_shutdown",
-)  # fmt: skip
-Tell = Callable[[str, str], None]
-
-
-class OnTape(msgspec.Struct, frozen=True):
-    """A recording and what it does not say of itself; `venue` and `instruments` are for those made by others."""
-
-    file: Path
-    venue: str | None = None
-    instruments: tuple[str, ...] = ()
-    depth: int | None = None
 
 
 class Metered:
@@ -99,14 +70,14 @@ class LastLines:
                 self.lines.append(f"{now_ns} {session.engine.algos[record.algo].name} {LEVELS[record.level]} {text}")
 
 
-def run(algo: Path, tape: OnTape, *, abi: str = "", log_lines: int = 20, tell: Tell) -> dict[str, Any]:
+def run(algo: Path, tape: Recording, *, abi: str = "", log_lines: int = 20, tell: Tell) -> dict[str, Any]:
     """One replay under the paper limits. Raises ConfigError, ModuleError, TapeError, InstrumentError.
 
     The replay's summary with `algo`, `fuel` per callback (empty where nothing counts it), `log` and `outcome`.
     """
     samples = {name: array("Q") for name in CALLBACKS}
-    with closing(TapeReader(tape.file, venue=tape.venue or DEFAULT_VENUE)) as reader:
-        spec = _spec(algo, tape, abi, reader)
+    with closing(tape.reader()) as reader:
+        spec = spec_of_recording(tape, reader, algo, abi, paper_limits(), tell)
         guest = spec.algos[0].guest
         if not guest.is_sandboxed:
             tell(start_notice(algo.name), "warning")
@@ -114,16 +85,9 @@ def run(algo: Path, tape: OnTape, *, abi: str = "", log_lines: int = 20, tell: T
             msgspec.structs.replace(one, guest=cast(Guest, Metered(one.guest, samples))) for one in spec.algos
         )
         session = Session(msgspec.structs.replace(spec, algos=metered))
-        notices, seen, last = Notices(tell), BooksSeen(), LastLines(log_lines)
-        session.watchers += [seen, last]
-        replay_tape(session, reader, notices.carry)
-    notices.close()
-    if reader.cut_short:
-        tell(f"{tape.file} is cut short {reader.cut_short}; what was readable was replayed", "warning")
-    for line in seen.missing(session):
-        tell(line, "warning")
-    result = session.summary()
-    faults = f"disabled for a fault: {', '.join(result['disabled'])}" if result["disabled"] else ""
+        last = LastLines(log_lines)
+        session.watchers.append(last)
+        result = play(session, reader, tell)
     about = {
         "file": str(algo),
         "sha256": guest.sha256,
@@ -131,50 +95,7 @@ def run(algo: Path, tape: OnTape, *, abi: str = "", log_lines: int = 20, tell: T
         "sandboxed": guest.is_sandboxed,
     }
     fuel = {name: fuel_profile(taken) for name, taken in samples.items() if taken} if guest.is_sandboxed else {}
-    return {"algo": about, **result, "fuel": fuel, "log": list(last.lines), "outcome": faults}
-
-
-def _spec(algo: Path, tape: OnTape, abi: str, reader: TapeReader) -> EngineSpec:
-    """The session: of a tape of ours as it was recorded but with this algo, else from what was given."""
-    limits, header = configuration.paper_limits(), reader.header
-    if header is not None:
-        for option, value in (
-            ("--venue", tape.venue),
-            ("--instrument", tape.instruments or None),
-            ("--depth", tape.depth),
-        ):
-            if value is not None:
-                problem = f"{tape.file} is a tape of ours, whose header says that already"
-                raise ConfigError(
-                    problem, place=option, mend=f"leave {option} out: it is for recordings made by others"
-                )
-        if abi or not header.algos:
-            guests = _guests(algo, header.symbols, abi)
-        else:
-            guests = guests_of_tape(header, algo, str(tape.file))
-        return spec_of_tape(header, guests, limits, lambda name: _venue(name, f"{tape.file}: header"))
-    venue = _venue(tape.venue or DEFAULT_VENUE, "--venue")
-    if not tape.instruments:
-        mend = "add --instrument SYMBOL:price_decimals:size_decimals, for instance BTC/USD:1:8"
-        raise TapeError("has no metadata of its own", place=str(tape.file), mend=mend)
-    known = {one.symbol: one for one in (instrument_of(venue.name, text) for text in tape.instruments)}
-    settings = Config()
-    depth = settings.venue(venue.name).depth if tape.depth is None else tape.depth
-    made = venue_spec(venue, depth=depth, depth_from="--depth", instruments=known)
-    return spec_of([made], list(known), _guests(algo, list(known), abi), limits, fees=settings.fees(), tag=TAG)
-
-
-def _guests(algo: Path, symbols: list[str] | tuple[str, ...], abi: str) -> Guests:
-    guests = Guests()
-    guests.add_each(load_guest(str(algo), algo.stem, read_module(algo), abi), algo.stem, symbols, str(algo))
-    return guests
-
-
-def _venue(name: str, place: str) -> Venue:
-    if name not in registry.names():
-        mend = f"choose from: {', '.join(registry.names())}"
-        raise ConfigError(f"no venue is called {name!r}", place=place, mend=mend)
-    return registry.load(name)
+    return {"algo": about, **result, "fuel": fuel, "log": list(last.lines)}
 
 
 def facts(algo: Path, *, abi: str = "") -> dict[str, Any]:

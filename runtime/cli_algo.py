@@ -88,11 +88,12 @@ def _inspect(app: typer.Typer, show: Show) -> None:
     ) -> None:
         """What is in a module, whether it can be hosted, and what its callbacks cost."""
         from runtime import algotools
+        from runtime.recordings import Recording
 
         found = algotools.facts(algo, abi=abi)
         hosted = found.get("hosted", {"ok": True})
         if on is not None and hosted["ok"]:
-            tape = algotools.OnTape(on, venue, tuple(instrument or ()), depth)
+            tape = Recording(on, venue, tuple(instrument or ()), depth)
             result = algotools.run(algo, tape, abi=abi, tell=_tell)
             found["on"] = {key: result[key] for key in ("callbacks", "fuel", "actions", "disabled", "outcome")}
         show(found if as_json else _for_people(found), as_json)
@@ -123,11 +124,12 @@ def _run_algo(app: typer.Typer, show: Show, exit_of: ExitOf) -> None:
     ) -> None:
         """Try an algo on a tape under the shipped paper limits: callbacks, denials, fills, PnL, fuel, its log."""
         from runtime import algotools
+        from runtime.recordings import Recording
         from runtime.watching import changes
 
         if build is not None and algo.suffix == ".py":
             raise typer.BadParameter("a Python algo is not compiled: leave --build out", param_hint="--build")
-        on = algotools.OnTape(tape, venue, tuple(instrument or ()), depth)
+        on = Recording(tape, venue, tuple(instrument or ()), depth)
 
         def once() -> dict[str, Any]:
             if build is not None:

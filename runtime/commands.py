@@ -10,64 +10,27 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from connectors import registry
 from connectors.errors import ConfigError, TapeError
 from connectors.session import Venue
-from connectors.units import MONEY_DECIMALS, SIZE_DECIMALS, trimmed_text
-from risk.limits import Limits
 from runtime import config as configuration
 from runtime.config import Config
 from runtime.control import Request, ask, own_socket
-from runtime.deploy import (
-    Guests,
-    guests_for,
-    guests_of_config,
-    guests_of_tape,
-    instrument_of,
-    predictors_of,
-    spec_of,
-    spec_of_tape,
-    venue_spec,
-)
+from runtime.deploy import Guests, guests_of_tape, predictors_of, spec_of, spec_of_tape, venue_spec
 from runtime.live import Live
 from runtime.live import serve as serve_live
 from runtime.owners import check_owners
 from runtime.port import VenueSpec
 from runtime.python.guest import start_notice
+from runtime.recordings import Recording, faults, guests_from, limits_from, load_venue, play, spec_of_recording
 from runtime.regions import parse_param
-from runtime.replay import BooksSeen, Notices, check_footer
+from runtime.replay import check_footer
 from runtime.replay import replay as replay_tape
 from runtime.screen import Screen
-from runtime.session import Session, limits_from
+from runtime.session import Session
+from runtime.session import limits_from as recorded_limits
 from runtime.sinks import sinks
-from runtime.spec import AlgoSpec, EngineSpec
+from runtime.spec import AlgoSpec
 from runtime.tape import TapeReader, encode_input
-
-REPLAY_TAG = "vg"
-DEFAULT_VENUE = "kraken"
-
-
-def _limits(file: Path | None, config: Config, screen: Screen, *, trade: bool) -> Limits:
-    """From the file given, else the config, else the shipped paper limits, which are printed where something trades."""
-    if file is not None:
-        return configuration.load_limits(file)
-    if config.limits is not None:
-        return configuration.limits_of(config.limits, config.origin)
-    limits = configuration.paper_limits()
-    if trade:
-        screen.tell(f"no limits given, so the shipped paper limits: {limits_text(limits)}", "info")
-    return limits
-
-
-def limits_text(limits: Limits) -> str:
-    """One line for a person."""
-    return (
-        f"position {trimmed_text(limits.max_position_1e8, SIZE_DECIMALS)}, "
-        f"order notional {trimmed_text(limits.max_order_notional_1e9, MONEY_DECIMALS)}, "
-        f"{limits.max_order_rate} orders/s, collar {limits.price_collar_bps} bps, "
-        f"daily loss {trimmed_text(limits.max_daily_loss_1e9, MONEY_DECIMALS)}, "
-        f"books stale after {trimmed_text(limits.max_book_age_ns, 9)} s, {limits.max_open_orders} open orders"
-    )
 
 
 def _venues(text: str | None, config: Config) -> list[Venue]:
@@ -75,15 +38,7 @@ def _venues(text: str | None, config: Config) -> list[Venue]:
     place = "--venues" if text is not None else config.origin("serve.venues")
     if not names:
         raise ConfigError("names no venue", place=place, mend="name at least one, for instance kraken")
-    return [_venue(name, place) for name in dict.fromkeys(names)]
-
-
-def _venue(name: str, place: str) -> Venue:
-    """Loads it; a name that no plugin has is blamed on whoever said it."""
-    if name not in registry.names():
-        mend = f"choose from: {', '.join(registry.names())}"
-        raise ConfigError(f"no venue is called {name!r}", place=place, mend=mend)
-    return registry.load(name)
+    return [load_venue(name, place) for name in dict.fromkeys(names)]
 
 
 def _symbols(text: str | None, config: Config) -> list[str]:
@@ -93,12 +48,6 @@ def _symbols(text: str | None, config: Config) -> list[str]:
     if not symbols:
         raise ConfigError("names no symbol", place=place, mend="name at least one, for instance BTC/USD")
     return symbols
-
-
-def _guests(symbols: Sequence[str], algo: Path | None, abi: str, config: Config) -> Guests:
-    if algo is not None or not config.algos:
-        return guests_for(symbols, algo, abi)
-    return guests_of_config(config.algos)
 
 
 def _tell_about(algos: Sequence[AlgoSpec], venues: int, screen: Screen) -> None:
@@ -127,16 +76,18 @@ def serve(
             if sim_seed is not None and venue.name != "kraken":
                 raise ConfigError(f"there is no embedded {venue.name}", place="--sim", mend="use --venues kraken")
         followed = _symbols(symbols, settings)
-        guests = _guests(followed, algo, abi, settings) if trade else Guests()
+        guests = guests_from(followed, algo, abi, settings) if trade else Guests()
         _tell_about(guests.specs, len(connected), screen)
+        chosen = configuration.load_limits(limits) if limits is not None else None
         predictor = settings.features.predictor if trade else ""
         spec = spec_of(
             [_venue_spec(venue, settings, depth) for venue in connected], followed, guests,
-            _limits(limits, settings, screen, trade=trade), fees=settings.fees(), tag=f"vg{secrets.token_hex(3)}",
+            chosen or limits_from(settings, screen.tell if trade else None), fees=settings.fees(),
+            tag=f"vg{secrets.token_hex(3)}",
             predictors=predictors_of(predictor, settings.origin("features.predictor")),
         )  # fmt: skip
         record = record or (Path(settings.serve.record) if settings.serve.record else None)
-        control = control or (Path(settings.serve.control) if settings.serve.control else own_socket())
+        control = control or (Path(settings.serve.control) if settings.serve.control else _own_socket(screen))
         live = asyncio.run(
             serve_live(
                 spec, urls={venue.name: settings.venue(venue.name).url or venue.public_url for venue in connected},
@@ -145,6 +96,15 @@ def serve(
             )
         )  # fmt: skip
     return _live_result(live, record)
+
+
+def _own_socket(screen: Screen) -> Path | None:
+    """Where nobody named one, its lack is no reason not to run."""
+    try:
+        return own_socket()
+    except ConfigError as error:
+        screen.tell(f"no control socket: {error}", "warning")
+        return None
 
 
 def _venue_spec(venue: Venue, settings: Config, depth: int | None) -> VenueSpec:
@@ -166,15 +126,10 @@ def _live_result(live: Live, record: Path | None) -> dict[str, Any]:
     result["refused"] = list(refused)
     if len(refused) == len(engine.books):
         live.outcome = live.outcome or f"every symbol was {'; '.join(refused.values())}"
-    result["outcome"] = live.outcome or _faults(result)
+    result["outcome"] = live.outcome or faults(result)
     if record is not None:
         result["tape"] = str(record)
     return result
-
-
-def _faults(result: dict[str, Any]) -> str:
-    """An outcome for a session in which guests had to be taken out."""
-    return f"disabled for a fault: {', '.join(result['disabled'])}" if result["disabled"] else ""
 
 
 def replay(
@@ -190,67 +145,19 @@ def replay(
                 "is the recording itself", place=str(out), mend="tapes are never overwritten: name another"
             )
     chosen = configuration.load_limits(limits) if limits is not None else None
-    with closing(TapeReader(file, venue=venue or DEFAULT_VENUE)) as tape:
-        if tape.header is not None:
-            said = {"--venue": venue, "--instrument": instruments or None, "--depth": depth, "--config": config or None}
-            _refuse_what_a_tape_says(file, said)
-            guests = guests_of_tape(tape.header, algo, str(file))
-            spec = spec_of_tape(tape.header, guests, chosen, lambda name: _venue(name, f"{file}: header"))
-        else:
-            given = configuration.load(config, {}, default=False) if config else Config()
-            spec = _foreign_spec(file, venue or DEFAULT_VENUE, instruments, algo, abi, given, chosen, depth, screen)
-        _tell_about(spec.algos, len(spec.venues), screen)
-        session = Session(spec)
-        notices, seen = Notices(screen.tell), BooksSeen()
-        session.watchers.append(seen)
+    recording = Recording(file, venue, tuple(instruments), depth, tuple(config or ()))
+    with closing(recording.reader()) as tape:
+        session = Session(spec_of_recording(recording, tape, algo, abi, chosen, screen.tell))
+        _tell_about(session.engine.spec.algos, len(session.engine.spec.venues), screen)
         with sinks(session, actions=actions, fills=fills, books=books, guest_log=guest_log):
-            replay_tape(session, tape, notices.carry)
-    notices.close()
-    if tape.cut_short:
-        screen.tell(f"{file} is cut short {tape.cut_short}; what was readable was replayed")
-    for line in seen.missing(session):
-        why = "" if tape.header else ": is the symbol in --instrument the recording's, and are its decimals right?"
-        screen.tell(line + why)
-    result = session.summary()
-    result["outcome"] = _faults(result)
-    is_same_session = algo is None and (chosen is None or tape.header is None or chosen == limits_from(tape.header))
+            result = play(session, tape, screen.tell)
+    is_same_session = algo is None and (chosen is None or tape.header is None or chosen == recorded_limits(tape.header))
     if is_same_session and tape.footer is not None:
         result["recorded"] = tape.footer.hash
         if difference := check_footer(session, tape):
             result["outcome"] = difference
             screen.tell(difference, "error")
     return result
-
-
-def _refuse_what_a_tape_says(file: Path, given: dict[str, Any]) -> None:
-    for option, value in given.items():
-        if value is not None:
-            problem = f"{file} is a tape of ours, whose header says that already"
-            raise ConfigError(problem, place=option, mend=f"leave {option} out: it is for recordings made by others")
-
-
-def _foreign_spec(
-    file: Path, venue: str, instruments: list[str], algo: Path | None, abi: str, config: Config, limits: Limits | None,
-    depth: int | None, screen: Screen,
-) -> EngineSpec:  # fmt: skip
-    """What a recording made by others does not say, from the command line and the files named there alone."""
-    loaded = _venue(venue, "--venue")
-    given = [instrument_of(venue, text) for text in instruments]
-    if not given:
-        mend = "add --instrument SYMBOL:price_decimals:size_decimals, for instance BTC/USD:1:8"
-        raise TapeError("has no metadata of its own", place=str(file), mend=mend)
-    known = {instrument.symbol: instrument for instrument in given}
-    fees = config.fees()
-    guests = _guests(list(known), algo, abi, config)
-    levels = config.venue(venue).depth if depth is None else depth
-    spec = spec_of(
-        [venue_spec(loaded, depth=levels, depth_from="--depth", instruments=known)], list(known), guests,
-        limits or _limits(None, config, screen, trade=True), fees=fees, tag=REPLAY_TAG,
-        predictors=predictors_of(config.features.predictor, config.origin("features.predictor")),
-    )  # fmt: skip
-    maker, taker = trimmed_text(fees.maker_ppm, 4), trimmed_text(fees.taker_ppm, 4)
-    screen.tell(f"fees: maker {maker} %, taker {taker} %", "info")
-    return spec
 
 
 def tape_show(file: Path, lines: int) -> dict[str, Any]:
@@ -289,7 +196,7 @@ def tape_verify(file: Path, algo: Path | None) -> dict[str, Any]:
             mend = "only tapes written by venuegate carry a hash"
             raise TapeError("is a foreign recording", place=str(file), mend=mend)
         guests = guests_of_tape(tape.header, algo, str(file))
-        session = Session(spec_of_tape(tape.header, guests, None, lambda name: _venue(name, f"{file}: header")))
+        session = Session(spec_of_tape(tape.header, guests, None, lambda name: load_venue(name, f"{file}: header")))
         count = replay_tape(session, tape)
     recorded = tape.footer.hash if tape.footer is not None else ""
     replayed = session.digest.hexdigest()

@@ -106,22 +106,23 @@ def guests_of_config(sections: Sequence[AlgoSection]) -> Guests:
     return guests
 
 
-def guests_of_tape(header: Header, algo: Path | None, place: str) -> Guests:
-    """The guests a tape was made with, found again by digest; `algo` stands in for all of them.
+def guests_of_tape(header: Header, algo: Path | None, place: str, generation: str = "") -> Guests:
+    """The guests a tape was made with, found again by digest; `algo`, of `generation`, stands in for all of them.
 
     Raises TapeError when a module is not where it was or is not the same.
     """
     guests = Guests()
     if algo is not None and not header.algos:  # recorded without any: now there is one
-        guests.add_each(load_guest(str(algo), algo.stem, read_module(algo)), algo.stem, header.symbols, str(algo))
+        given = load_guest(str(algo), algo.stem, read_module(algo), generation)
+        guests.add_each(given, algo.stem, header.symbols, str(algo))
     for entry in header.algos:
-        path, generation = (str(algo), "") if algo is not None else (entry.path, entry.abi)
+        path, built = (str(algo), generation) if algo is not None else (entry.path, entry.abi)
         source = read_module(algo) if algo is not None else _find(entry.path, entry.sha256)
         if source is None:
             was = f"{entry.name} (sha256 {entry.sha256[:12]}…)"
             problem = f"was made with {was}, which is not at {entry.path or '?'} any more"
             raise TapeError(problem, place=place, mend="name a module to replay with: --algo X.wasm")
-        guest = load_guest(path, entry.name, source, generation)
+        guest = load_guest(path, entry.name, source, built)
         spec = AlgoSpec(entry.name, guest, entry.symbols, entry.venues, entry.params, entry.label, entry.restarts)
         guests.add(spec, path)
     return guests

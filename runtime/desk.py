@@ -207,12 +207,23 @@ class Desk:
             self._cancel(approved, now_ns)
         return len(found)
 
+    def cancel_everything(self, code: RejectCode | None, now_ns: int) -> int:
+        """Nothing stays open or waits to be asked again; returns how many orders were cancelled."""
+        self.drop_intents(lambda _: True, code, now_ns)
+        return self.cancel_all(lambda _: True, now_ns)
+
+    def drop_intents(self, wanted: Callable[[Intent], bool], code: RejectCode | None, now_ns: int) -> None:
+        """Ends intents, telling their guests this code; what they have open is not cancelled here."""
+        for intent in [intent for intent in self.intents.values() if wanted(intent)]:
+            self._forget(intent.algo, intent.order_id)
+            if code is not None:
+                self._rejected(self.algos[intent.algo], intent.order_id, code, intent.action[8], now_ns)
+
     def fault(self, algo: AlgoInstance, fault: GuestFault, now_ns: int) -> None:
         """A guest broke its contract: it is out, its orders go, nothing else notices."""
         self._out.append(Notice("error", algo.disable(fault)))
         self.faulted.append(algo)
-        for key in [key for key in self.intents if key[0] == algo.index]:
-            self._forget(*key)
+        self.drop_intents(lambda intent: intent.algo == algo.index, None, now_ns)
         self.cancel_all(lambda live: live.algo == algo.index, now_ns)
 
     # --- reports ---------------------------------------------------------------------------------------------------
@@ -304,7 +315,9 @@ class Desk:
         quotes = ", ".join(sorted(self.gate.latched))
         self._out.append(Notice("error", f"daily loss limit passed in {quotes}: only reducing orders until re-armed"))
         self.show_limits()
-        self.cancel_all(self._is_latched, now_ns)
+        code = RejectCode.DAILY_LOSS_LIMIT
+        self.drop_intents(lambda intent: self._is_quote_latched(intent.market), code, now_ns)
+        self.cancel_all(lambda live: self._is_quote_latched(live.instrument), now_ns)
 
     def show_limits(self) -> None:
         """RiskSnapshot.reduce_only follows the gate: not ACTIVE, or the loss of that instrument's currency latched."""
@@ -315,6 +328,6 @@ class Desk:
                 is_latched = instrument is not None and instrument.quote in gate.latched
                 view.state.limits(gate.limits, reduce_only=gate.state is not TradingState.ACTIVE or is_latched)
 
-    def _is_latched(self, live: LiveOrder) -> bool:
-        instrument = self.gate.markets[live.instrument].instrument
+    def _is_quote_latched(self, market: int) -> bool:
+        instrument = self.gate.markets[market].instrument
         return instrument is not None and instrument.quote in self.gate.latched

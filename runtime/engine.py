@@ -21,6 +21,7 @@ from connectors.events import (
     ExecReport,
     InstrumentUpdate,
     Notice,
+    RejectCode,
     Trade,
     VenueStatus,
 )
@@ -40,16 +41,7 @@ from runtime.models import Models
 from runtime.port import Port
 from runtime.rounds import Rounds
 from runtime.spec import EngineSpec
-
-
-class Stats:
-    """What happened so far, for people and for `replay --json`."""
-
-    __slots__ = ("book_frames", "checksums_failed", "checksums_ok", "dropped", "frames", "resyncs", "trades")
-
-    def __init__(self) -> None:
-        self.frames = self.book_frames = self.checksums_ok = self.checksums_failed = 0
-        self.resyncs = self.trades = self.dropped = 0
+from runtime.stats import Stats
 
 
 class Engine:
@@ -346,7 +338,7 @@ class Engine:
     def _command(self, command: Command, now_ns: int) -> None:
         if command.name == "kill":
             self.gate.halt()
-            count = self.desk.cancel_all(lambda _: True, now_ns)
+            count = self.desk.cancel_everything(RejectCode.KILL_SWITCH, now_ns)
             self._out.append(Notice("error", f"HALTED by {command.who or 'command'}: {count} open orders cancelled"))
         elif command.name == "reduce":
             self.gate.reduce()
@@ -392,7 +384,7 @@ class Engine:
                 continue
             self.desk.act(algo, actions, now_ns)
             algo.is_alive = False
-        self.desk.cancel_all(lambda _: True, now_ns)
+        self.desk.cancel_everything(None, now_ns)
         self.gate.state = state
 
     @property

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from runtime.algotools import OnTape, run
+from runtime.algotools import run
+from runtime.recordings import Recording
 from tests.runtime.world import GATEWAY, INSTRUMENT, ROOT, recording
 from tests.support.gateway import json_lines
 
@@ -76,7 +77,7 @@ def test_the_market_maker_trades_within_its_inventory(long: Path, tmp_path: Path
 
 def test_a_replay_is_the_same_whatever_pythons_hash_seed(long: Path, tmp_path: Path) -> None:
     results = [replay(MAKER, long, tmp_path, PYTHONHASHSEED=seed)["hash"] for seed in ("0", "1")]
-    results.append(run(MAKER, OnTape(long, instruments=(INSTRUMENT,)), tell=lambda *_: None)["hash"])
+    results.append(run(MAKER, Recording(long, instruments=(INSTRUMENT,)), tell=lambda *_: None)["hash"])
     assert len(set(results)) == 1
 
 

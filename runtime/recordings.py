@@ -1,0 +1,145 @@
+"""From a recording to a session and its summary: what `replay`, `run-algo` and `inspect --on` share.
+
+One of our tapes says itself what it is of; a recording made by others says nothing but its frames, so the command line,
+and the files named there, must.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from connectors import registry
+from connectors.errors import ConfigError, TapeError
+from connectors.session import Venue
+from connectors.units import MONEY_DECIMALS, SIZE_DECIMALS, trimmed_text
+from risk.limits import Limits
+from runtime import config as configuration
+from runtime.config import Config
+from runtime.deploy import (
+    Guests,
+    guests_for,
+    guests_of_config,
+    guests_of_tape,
+    instrument_of,
+    predictors_of,
+    spec_of,
+    spec_of_tape,
+    venue_spec,
+)
+from runtime.replay import BooksSeen, Notices, Tell, replay
+from runtime.session import Session
+from runtime.spec import EngineSpec
+from runtime.tape import TapeReader
+
+DEFAULT_VENUE: Final = "kraken"
+TAG: Final = "vg"
+
+
+class Recording(msgspec.Struct, frozen=True):
+    """A recording and what was said of it; all but `file` is for those made by others."""
+
+    file: Path
+    venue: str | None = None
+    instruments: tuple[str, ...] = ()
+    depth: int | None = None
+    config: tuple[Path, ...] = ()
+
+    def reader(self) -> TapeReader:
+        """Raises TapeError."""
+        return TapeReader(self.file, venue=self.venue or DEFAULT_VENUE)
+
+
+def load_venue(name: str, place: str) -> Venue:
+    """Raises ConfigError; a name that no plugin has is blamed on whoever said it."""
+    if name not in registry.names():
+        mend = f"choose from: {', '.join(registry.names())}"
+        raise ConfigError(f"no venue is called {name!r}", place=place, mend=mend)
+    return registry.load(name)
+
+
+def limits_from(config: Config, tell: Tell | None) -> Limits:
+    """The config's limits, else the shipped paper limits, which are told where something trades."""
+    if config.limits is not None:
+        return configuration.limits_of(config.limits, config.origin)
+    limits = configuration.paper_limits()
+    if tell is not None:
+        tell(f"no limits given, so the shipped paper limits: {limits_text(limits)}", "info")
+    return limits
+
+
+def limits_text(limits: Limits) -> str:
+    """One line for a person."""
+    return (
+        f"position {trimmed_text(limits.max_position_1e8, SIZE_DECIMALS)}, "
+        f"order notional {trimmed_text(limits.max_order_notional_1e9, MONEY_DECIMALS)}, "
+        f"{limits.max_order_rate} orders/s, collar {limits.price_collar_bps} bps, "
+        f"daily loss {trimmed_text(limits.max_daily_loss_1e9, MONEY_DECIMALS)}, "
+        f"books stale after {trimmed_text(limits.max_book_age_ns, 9)} s, {limits.max_open_orders} open orders"
+    )
+
+
+def guests_from(symbols: Sequence[str], algo: Path | None, abi: str, config: Config) -> Guests:
+    """`--algo`, else the config's `[[algos]]`, else the demo guest."""
+    if algo is not None or not config.algos:
+        return guests_for(symbols, algo, abi)
+    return guests_of_config(config.algos)
+
+
+def spec_of_recording(
+    recording: Recording, tape: TapeReader, algo: Path | None, abi: str, limits: Limits | None, tell: Tell
+) -> EngineSpec:
+    """The session to replay it in. Raises ConfigError, ModuleError, TapeError, InstrumentError."""
+    header, file = tape.header, recording.file
+    if header is None:
+        return _foreign(recording, algo, abi, limits, tell)
+    for option, value in (("--venue", recording.venue), ("--instrument", recording.instruments or None),
+                          ("--depth", recording.depth), ("--config", recording.config or None)):  # fmt: skip
+        if value is not None:
+            problem = f"{file} is a tape of ours, whose header says that already"
+            raise ConfigError(problem, place=option, mend=f"leave {option} out: it is for recordings made by others")
+    guests = guests_of_tape(header, algo, str(file), abi)
+    return spec_of_tape(header, guests, limits, lambda name: load_venue(name, f"{file}: header"))
+
+
+def _foreign(recording: Recording, algo: Path | None, abi: str, limits: Limits | None, tell: Tell) -> EngineSpec:
+    config = configuration.load(recording.config, {}, default=False) if recording.config else Config()
+    venue = load_venue(recording.venue or DEFAULT_VENUE, "--venue")
+    known = {one.symbol: one for one in (instrument_of(venue.name, text) for text in recording.instruments)}
+    if not known:
+        mend = "add --instrument SYMBOL:price_decimals:size_decimals, for instance BTC/USD:1:8"
+        raise TapeError("has no metadata of its own", place=str(recording.file), mend=mend)
+    fees = config.fees()
+    depth = config.venue(venue.name).depth if recording.depth is None else recording.depth
+    spec = spec_of(
+        [venue_spec(venue, depth=depth, depth_from="--depth", instruments=known)], list(known),
+        guests_from(list(known), algo, abi, config), limits or limits_from(config, tell), fees=fees, tag=TAG,
+        predictors=predictors_of(config.features.predictor, config.origin("features.predictor")),
+    )  # fmt: skip
+    maker, taker = trimmed_text(fees.maker_ppm, 4), trimmed_text(fees.taker_ppm, 4)
+    tell(f"fees: maker {maker} %, taker {taker} %", "info")
+    return spec
+
+
+def play(
+    session: Session, tape: TapeReader, tell: Tell, around: Callable[[Callable[[], int]], object] = lambda run: run()
+) -> dict[str, Any]:
+    """Replays the whole tape and says what a person should know of it; the summary. `around` runs the replay."""
+    notices, seen = Notices(tell), BooksSeen()
+    session.watchers.append(seen)
+    around(lambda: replay(session, tape, notices.carry))
+    notices.close()
+    if tape.cut_short:
+        tell(f"{tape.path} is cut short {tape.cut_short}; what was readable was replayed", "warning")
+    for line in seen.missing(session):
+        why = "" if tape.header else ": is the symbol in --instrument the recording's, and are its decimals right?"
+        tell(line + why, "warning")
+    result = session.summary()
+    result["outcome"] = faults(result)
+    return result
+
+
+def faults(result: dict[str, Any]) -> str:
+    """An outcome for a session in which guests had to be taken out."""
+    return f"disabled for a fault: {', '.join(result['disabled'])}" if result["disabled"] else ""
