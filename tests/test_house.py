@@ -24,11 +24,12 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 PURE = [path for path in SOURCES if path.parts[len(ROOT.parts)] != "runtime"] + [
     ROOT / "runtime" / name
     for name in ("abi.py", "algostate.py", "assembly.py", "desk.py", "digest.py", "engine.py", "features/bars.py",
-                 "features/flow.py", "features/model.py", "features/record.py", "features/trades.py", "generation.py",
-                 "guest.py", "inputs.py", "instance.py", "intents.py", "models.py", "module/bytes.py",
-                 "module/code.py", "module/layout.py", "module/reader.py", "module/sections.py", "module/types.py",
-                 "nbbo.py", "pooltables.py", "port.py", "python/actions.py", "python/context.py", "python/layout.py",
-                 "regions.py", "rounds.py", "spec.py", "stats.py", "view.py", "sim/paper.py", "sim/market.py", "sim/kraken.py")
+                 "features/flow.py", "features/model.py", "features/record.py", "features/trades.py",
+                 "generation.py", "guest.py", "inputs.py", "instance.py", "intents.py", "models.py",
+                 "module/bytes.py", "module/code.py", "module/layout.py", "module/reader.py", "module/sections.py",
+                 "module/types.py", "nbbo.py", "pooltables.py", "port.py", "python/actions.py",
+                 "python/context.py", "python/layout.py", "regions.py", "rounds.py", "spec.py", "stats.py",
+                 "view.py", "sim/paper.py", "sim/market.py", "sim/kraken.py")
 ]  # fmt: skip
 WORLDLY = {"asyncio", "datetime", "io", "multiprocessing", "os", "pathlib", "random", "secrets", "select", "signal",
            "socket", "ssl", "subprocess", "sys", "tempfile", "threading", "time", "urllib", "uuid",
