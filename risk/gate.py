@@ -107,8 +107,7 @@ class Gate:
             instrument = deployment.instruments[symbol_idx]
             self._case.is_away = False
         if (algo, order_id) in account.open_ids or (self.reserved and (algo, order_id) in self.reserved):
-            duplicate = Denied(DenyReason.DUPLICATE_ORDER_ID, 0, order_id, "order id is still open")
-            return self._first(side, px_1e9, qty_1e8, order_type) or duplicate
+            return self._first(side, px_1e9, qty_1e8, order_type) or self._duplicate(order_id)
         denied = self._run(algo, instrument, side, px_1e9, qty_1e8, order_type, qty_1e8, None, now_ns)
         if denied is not None:
             return denied
@@ -125,10 +124,20 @@ class Gate:
         self._case.state = self.state
         return check_state(self._case) or not_supported(kind, "action kind: 0 new, 1 cancel, 2 amend, 3 intent")
 
-    def check_policy(self, policy: int) -> Denied:
-        """Refuses an intent that nobody knows how to carry out."""
+    def check_intent(self, algo: int, action: Action, *, is_known: bool) -> int | Denied:
+        """The market of an intent whose policy `is_known`. Its id, price and quantity are judged with its orders."""
+        order_id, _, _, _, _, policy, venue_id, pool_idx, symbol_idx, _ = action
+        target: int | Denied = self.target(algo, venue_id, pool_idx, symbol_idx)
+        if not is_known:
+            target = not_supported(policy, "intent policy: 0 IOC sweep, 1 aggressive chase")
+        elif (algo, order_id) in self.account.open_ids or (algo, order_id) in self.reserved:
+            target = self._duplicate(order_id)
         self._case.state = self.state
-        return check_state(self._case) or not_supported(policy, "intent policy: 0 IOC sweep, 1 aggressive chase")
+        return (check_state(self._case) or target) if isinstance(target, Denied) else target
+
+    @staticmethod
+    def _duplicate(order_id: int) -> Denied:
+        return Denied(DenyReason.DUPLICATE_ORDER_ID, 0, order_id, "order id is still open")
 
     def check_amend(
         self, algo: int, action_id: str, order_id: int, px_1e9: int, qty_1e8: int, now_ns: int

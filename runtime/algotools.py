@@ -24,7 +24,7 @@ from runtime.python.guest import PythonGuest, load_python, start_notice
 from runtime.recordings import Recording, play, spec_of_recording
 from runtime.replay import Tell
 from runtime.session import Session
-from runtime.sinks import LEVELS
+from runtime.sinks import guest_line
 
 
 class Metered:
@@ -66,8 +66,7 @@ class LastLines:
         del given
         for record in session.engine.trace:
             if isinstance(record, GuestLine):
-                text = record.text.decode(errors="replace").replace("\n", "\\n")
-                self.lines.append(f"{now_ns} {session.engine.algos[record.algo].name} {LEVELS[record.level]} {text}")
+                self.lines.append(guest_line(session, record, now_ns))
 
 
 def run(algo: Path, tape: Recording, *, abi: str = "", log_lines: int = 20, tell: Tell) -> dict[str, Any]:
@@ -79,8 +78,6 @@ def run(algo: Path, tape: Recording, *, abi: str = "", log_lines: int = 20, tell
     with closing(tape.reader()) as reader:
         spec = spec_of_recording(tape, reader, algo, abi, paper_limits(), tell)
         guest = spec.algos[0].guest
-        if not guest.is_sandboxed:
-            tell(start_notice(algo.name), "warning")
         metered = tuple(
             msgspec.structs.replace(one, guest=cast(Guest, Metered(one.guest, samples))) for one in spec.algos
         )
@@ -98,11 +95,12 @@ def run(algo: Path, tape: Recording, *, abi: str = "", log_lines: int = 20, tell
     return {"algo": about, **result, "fuel": fuel, "log": list(last.lines)}
 
 
-def facts(algo: Path, *, abi: str = "") -> dict[str, Any]:
-    """What `gateway inspect` says of a module or a Python file. Raises ModuleError, ConfigError."""
+def facts(algo: Path, *, abi: str = "", tell: Tell) -> dict[str, Any]:
+    """What `gateway inspect` says of a module or a Python file, which it runs. Raises ModuleError, ConfigError."""
     if algo.suffix == ".py":
         if abi:
             raise ConfigError("a Python algo has no other ABI", place="--abi", mend="leave --abi out: it is for .wasm")
+        tell(start_notice(algo.stem), "warning")
         return {"name": str(algo), **python_facts(load_python(algo))}
     return inspect(read_module(algo), name=str(algo), abi=abi)
 

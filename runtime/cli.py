@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from connectors.errors import ConfigError, InputError
 from runtime.cli_algo import register
+from runtime.texts import plain
 
 EXIT_ERROR = 1
 EXIT_INPUT = 4
@@ -30,7 +31,7 @@ class _Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except InputError as error:
-            typer.echo(f"error: {error}", err=True)
+            typer.echo(plain(f"error: {error}", keep="\n"), err=True)
             raise typer.Exit(EXIT_INPUT) from None
 
 
@@ -60,6 +61,16 @@ Abi = Annotated[
 Control = Annotated[
     Path | None,
     typer.Option("--control", help="Control socket.", show_default="the only gateway of this user, or one per process"),
+]
+Predictor = Annotated[
+    str,
+    typer.Option(
+        "--predictor", help="package.module:function: the one our tape was recorded with, which is then loaded.",
+        show_default=False,
+    ),
+]  # fmt: skip
+AllowPython = Annotated[
+    bool, typer.Option("--allow-python", help="Run the Python algos our tape was recorded with: no sandbox.")
 ]
 Duration = Annotated[float | None, typer.Option("--duration", min=0.1, help="Stop after this many seconds.")]
 
@@ -165,6 +176,8 @@ def replay(
     books: Annotated[
         Path | None, typer.Option("--books", help="Write the top 20 after every applied book message.")
     ] = None,
+    predictor: Predictor = "",
+    allow_python: AllowPython = False,
     as_json: Json = False,
 ) -> None:
     """Play a recording through the same turn as live trading."""
@@ -173,6 +186,7 @@ def replay(
     result = commands.replay(
         file, venue=venue, instruments=instrument or [], algo=algo, limits=limits, depth=depth,
         guest_log=guest_log, actions=actions, fills=fills, books=books, abi=abi, config=config or [],
+        predictor=predictor, allow_python=allow_python,
     )  # fmt: skip
     _show(result, as_json)
     _exit_of(result)
@@ -195,12 +209,14 @@ def tape_show(
 def tape_verify(
     file: Annotated[Path, typer.Argument(help="A tape written by venuegate.")],
     algo: Algo = None,
+    predictor: Predictor = "",
+    allow_python: AllowPython = False,
     as_json: Json = False,
 ) -> None:
     """Check every line, replay the session, and compare with the hash it was recorded with."""
     from runtime import commands
 
-    result = commands.tape_verify(file, algo)
+    result = commands.tape_verify(file, algo, predictor, allow_python=allow_python)
     _show(result, as_json)
     if result["verdict"] != "same":
         raise typer.Exit(EXIT_DIFFERS)
@@ -255,20 +271,23 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
 
 
 def _lines(value: dict[str, Any], indent: str) -> list[str]:
-    """A dictionary as aligned lines for a person: scaled integers as decimals, empty things left out."""
+    """A dictionary as aligned lines for a person: scaled integers as decimals, empty things left out.
+
+    A module's, a tape's or a venue's own words are among them: no line steers the terminal.
+    """
     out = []
-    plain: dict[str, str | None] = {}
+    texts: dict[str, str | None] = {}
     for key, item in value.items():
         if isinstance(item, dict) and any(isinstance(inner, dict | list) for inner in item.values()):
-            plain[key] = None
+            texts[key] = None
         elif item not in ("", [], {}):
-            plain[key] = _text(key, item)
-    width = max((len(_name(key)) for key in plain), default=0)
-    for key, text in plain.items():
+            texts[key] = _text(key, item)
+    width = max((len(_name(key)) for key in texts), default=0)
+    for key, text in texts.items():
         if text is None:
-            out += [f"{indent}{key}", *_lines(value[key], indent + "  ")]
+            out += [plain(f"{indent}{key}"), *_lines(value[key], indent + "  ")]
         else:
-            out.append(f"{indent}{_name(key):<{width}}  {text}")
+            out.append(plain(f"{indent}{_name(key):<{width}}  {text}"))
     return out
 
 

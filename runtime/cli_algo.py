@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from connectors.errors import InputError
+from runtime.texts import plain
 
 EXIT_ERROR = 1
 EXIT_INPUT = 4
@@ -28,6 +29,13 @@ Instruments = Annotated[
     ),
 ]
 Depth = Annotated[int | None, typer.Option("--depth", help="Levels a side of a foreign recording.")]
+Predictor = Annotated[
+    str,
+    typer.Option(
+        "--predictor", help="package.module:function: the one our tape was recorded with, which is then loaded.",
+        show_default=False,
+    ),
+]  # fmt: skip
 
 
 def register(app: typer.Typer, *, show: Show, exit_of: ExitOf) -> None:
@@ -84,21 +92,22 @@ def _inspect(app: typer.Typer, show: Show) -> None:
         instrument: Instruments = None,
         depth: Depth = None,
         abi: Abi = "",
+        predictor: Predictor = "",
         as_json: Json = False,
     ) -> None:
-        """What is in a module, whether it can be hosted, and what its callbacks cost."""
+        """What is in a module, whether it can be hosted, and what its callbacks cost. A .py is run, unsandboxed."""
         from runtime import algotools
         from runtime.recordings import Recording
 
-        found = algotools.facts(algo, abi=abi)
+        found = algotools.facts(algo, abi=abi, tell=_tell)
         hosted = found.get("hosted", {"ok": True})
         if on is not None and hosted["ok"]:
-            tape = Recording(on, venue, tuple(instrument or ()), depth)
+            tape = Recording(on, venue, tuple(instrument or ()), depth, predictor=predictor)
             result = algotools.run(algo, tape, abi=abi, tell=_tell)
             found["on"] = {key: result[key] for key in ("callbacks", "fuel", "actions", "disabled", "outcome")}
         show(found if as_json else _for_people(found), as_json)
         if not hosted["ok"]:
-            typer.echo(f"error: {algo}: {hosted['problem']}\n  mend: {hosted['mend']}", err=True)
+            _echo(f"error: {algo}: {hosted['problem']}\n  mend: {hosted['mend']}")
             raise typer.Exit(EXIT_INPUT)
         if on is not None and found["on"]["outcome"]:
             raise typer.Exit(EXIT_ERROR)
@@ -113,6 +122,7 @@ def _run_algo(app: typer.Typer, show: Show, exit_of: ExitOf) -> None:
         instrument: Instruments = None,
         depth: Depth = None,
         abi: Abi = "",
+        predictor: Predictor = "",
         log_lines: Annotated[
             int, typer.Option("--log-lines", min=0, help="Its last log lines to show on stderr.")
         ] = 20,
@@ -129,7 +139,7 @@ def _run_algo(app: typer.Typer, show: Show, exit_of: ExitOf) -> None:
 
         if build is not None and algo.suffix == ".py":
             raise typer.BadParameter("a Python algo is not compiled: leave --build out", param_hint="--build")
-        on = Recording(tape, venue, tuple(instrument or ()), depth)
+        on = Recording(tape, venue, tuple(instrument or ()), depth, predictor=predictor)
 
         def once() -> dict[str, Any]:
             if build is not None:
@@ -154,7 +164,7 @@ def _again_and_again(changed: Iterable[None], once: Callable[[], object]) -> Non
             try:
                 once()
             except InputError as error:
-                typer.echo(f"error: {error}", err=True)
+                _echo(f"error: {error}")
             except typer.Exit:
                 pass  # a compiler said no, and why
             typer.echo("waiting for a change (Ctrl-C ends) …", err=True)
@@ -164,7 +174,12 @@ def _again_and_again(changed: Iterable[None], once: Callable[[], object]) -> Non
 
 def _tell(text: str, level: str) -> None:
     marks = {"info": " ", "error": "×"}
-    print(f"{marks.get(level, '!')} {text}", file=sys.stderr)
+    _echo(f"{marks.get(level, '!')} {text}")
+
+
+def _echo(text: str) -> None:
+    """To stderr at once; a module's or a tape's own words are in it, so nothing that steers a terminal."""
+    print(plain(text, keep="\n"), file=sys.stderr, flush=True)
 
 
 _TEXTS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {

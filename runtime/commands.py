@@ -15,12 +15,11 @@ from connectors.session import Venue
 from runtime import config as configuration
 from runtime.config import Config
 from runtime.control import Request, ask, own_socket
-from runtime.deploy import Guests, guests_of_tape, predictors_of, spec_of, spec_of_tape, venue_spec
+from runtime.deploy import Guests, is_python, predictors_of, spec_of, venue_spec
 from runtime.live import Live
 from runtime.live import serve as serve_live
 from runtime.owners import check_owners
 from runtime.port import VenueSpec
-from runtime.python.guest import start_notice
 from runtime.recordings import Recording, faults, guests_from, limits_from, load_venue, play, spec_of_recording
 from runtime.regions import parse_param
 from runtime.replay import check_footer
@@ -53,8 +52,6 @@ def _symbols(text: str | None, config: Config) -> list[str]:
 def _tell_about(algos: Sequence[AlgoSpec], venues: int, screen: Screen) -> None:
     """What a person should know of the algos before they run."""
     for spec in algos:
-        if not spec.guest.is_sandboxed:
-            screen.tell(start_notice(spec.name), "warning")
         has_nbbo_only = spec.guest.callbacks == {"on_nbbo"}
         if has_nbbo_only and venues < 2:
             text = f"algo {spec.name} is a multi-venue guest, and one venue is connected: its on_nbbo never runs"
@@ -69,25 +66,25 @@ def serve(
     """`gateway serve` and `gateway record`."""
     check_owners()
     screen = Screen(sys.stderr)
-    with screen.in_background():
-        settings = configuration.load(config)
-        connected = _venues(venues, settings)
-        for venue in connected:
-            if sim_seed is not None and venue.name != "kraken":
-                raise ConfigError(f"there is no embedded {venue.name}", place="--sim", mend="use --venues kraken")
-        followed = _symbols(symbols, settings)
-        guests = guests_from(followed, algo, abi, settings) if trade else Guests()
-        _tell_about(guests.specs, len(connected), screen)
-        chosen = configuration.load_limits(limits) if limits is not None else None
-        predictor = settings.features.predictor if trade else ""
-        spec = spec_of(
-            [_venue_spec(venue, settings, depth) for venue in connected], followed, guests,
-            chosen or limits_from(settings, screen.tell if trade else None), fees=settings.fees(),
-            tag=f"vg{secrets.token_hex(3)}",
-            predictors=predictors_of(predictor, settings.origin("features.predictor")),
-        )  # fmt: skip
-        record = record or (Path(settings.serve.record) if settings.serve.record else None)
-        control = control or (Path(settings.serve.control) if settings.serve.control else _own_socket(screen))
+    settings = configuration.load(config)
+    connected = _venues(venues, settings)
+    for venue in connected:
+        if sim_seed is not None and venue.name != "kraken":
+            raise ConfigError(f"there is no embedded {venue.name}", place="--sim", mend="use --venues kraken")
+    followed = _symbols(symbols, settings)
+    guests = guests_from(followed, algo, abi, settings, screen.tell) if trade else Guests()
+    _tell_about(guests.specs, len(connected), screen)
+    chosen = configuration.load_limits(limits) if limits is not None else None
+    predictor = settings.features.predictor if trade else ""
+    spec = spec_of(
+        [_venue_spec(venue, settings, depth) for venue in connected], followed, guests,
+        chosen or limits_from(settings, screen.tell if trade else None), fees=settings.fees(),
+        tag=f"vg{secrets.token_hex(3)}",
+        predictors=predictors_of(predictor, settings.origin("features.predictor")),
+    )  # fmt: skip
+    record = record or (Path(settings.serve.record) if settings.serve.record else None)
+    control = control or (Path(settings.serve.control) if settings.serve.control else _own_socket(screen))
+    with screen.in_background():  # only now: what is told of a Python algo is on the screen before its file runs
         live = asyncio.run(
             serve_live(
                 spec, urls={venue.name: settings.venue(venue.name).url or venue.public_url for venue in connected},
@@ -135,7 +132,7 @@ def _live_result(live: Live, record: Path | None) -> dict[str, Any]:
 def replay(
     file: Path, *, venue: str | None, instruments: list[str], algo: Path | None, limits: Path | None,
     depth: int | None, guest_log: Path | None, actions: Path | None, fills: Path | None, books: Path | None,
-    abi: str = "", config: list[Path] | None = None,
+    abi: str = "", config: list[Path] | None = None, predictor: str = "", allow_python: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """`gateway replay`."""
     screen = Screen(sys.stderr)
@@ -145,7 +142,7 @@ def replay(
                 "is the recording itself", place=str(out), mend="tapes are never overwritten: name another"
             )
     chosen = configuration.load_limits(limits) if limits is not None else None
-    recording = Recording(file, venue, tuple(instruments), depth, tuple(config or ()))
+    recording = Recording(file, venue, tuple(instruments), depth, tuple(config or ()), predictor, allow_python)
     with closing(recording.reader()) as tape:
         session = Session(spec_of_recording(recording, tape, algo, abi, chosen, screen.tell))
         _tell_about(session.engine.spec.algos, len(session.engine.spec.venues), screen)
@@ -179,6 +176,8 @@ def tape_show(file: Path, lines: int) -> dict[str, Any]:
         "venues": [venue.name for venue in header.venues] if header else [],
         "symbols": list(header.symbols) if header else [],
         "algos": [f"{algo.name} {algo.sha256[:12]}" for algo in header.algos] if header else [],
+        "python": [algo.name for algo in header.algos if is_python(algo.path)] if header else [],
+        "predictor": header.predictor if header else "",
         "inputs": dict(sorted(kinds.items())),
         "first_ns": first_ns,
         "last_ns": last_ns,
@@ -189,14 +188,14 @@ def tape_show(file: Path, lines: int) -> dict[str, Any]:
     }
 
 
-def tape_verify(file: Path, algo: Path | None) -> dict[str, Any]:
+def tape_verify(file: Path, algo: Path | None, predictor: str = "", *, allow_python: bool = False) -> dict[str, Any]:
     """`gateway tape verify`: lines, order, count, and the hash by replay."""
     with closing(TapeReader(file)) as tape:
         if tape.header is None:
             mend = "only tapes written by venuegate carry a hash"
             raise TapeError("is a foreign recording", place=str(file), mend=mend)
-        guests = guests_of_tape(tape.header, algo, str(file))
-        session = Session(spec_of_tape(tape.header, guests, None, lambda name: load_venue(name, f"{file}: header")))
+        recording = Recording(file, predictor=predictor, allow_python=allow_python)
+        session = Session(spec_of_recording(recording, tape, algo, "", None, Screen(sys.stderr).tell))
         count = replay_tape(session, tape)
     recorded = tape.footer.hash if tape.footer is not None else ""
     replayed = session.digest.hexdigest()

@@ -14,21 +14,25 @@ from connectors.session import Venue
 from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS
 from risk.limits import Limits
 from runtime import abi
+from runtime.abi import Region
 from runtime.config import AlgoSection
 from runtime.features import Predictor
 from runtime.guest import Guest
 from runtime.guests import demo_wasm
 from runtime.host import AlgoHost
 from runtime.port import VenueSpec
-from runtime.python.guest import PythonGuest
+from runtime.python.guest import PythonGuest, start_notice
 from runtime.regions import parse_param
 from runtime.session import fees_from, instruments_from, limits_from
 from runtime.sim.paper import Fees
 from runtime.spec import AlgoSpec, EngineSpec
 from runtime.tape import Header
+from runtime.texts import plain
 from runtime.vet import vet
 
 DEMO = "demo"
+
+Tell = Callable[[str, str], None]
 
 
 def read_module(path: Path) -> bytes:
@@ -41,9 +45,16 @@ def read_module(path: Path) -> bytes:
         ) from None
 
 
-def load_guest(path: str, name: str, source: bytes, generation: str = "") -> Guest:
-    """A module, vetted in a child process first, or a Python algo. Raises ModuleError."""
-    if path.endswith(".py"):
+def is_python(path: str) -> bool:
+    """Whether what lies there would be run in this process, without a sandbox."""
+    return path.endswith(".py")
+
+
+def load_guest(path: str, name: str, source: bytes, generation: str = "", tell: Tell | None = None) -> Guest:
+    """A module, vetted in a child process first, or a Python algo, of which `tell` hears first. Raises ModuleError."""
+    if is_python(path):
+        if tell is not None:
+            tell(start_notice(name), "warning")  # before, not after: loading it runs it
         return PythonGuest(source, name=path)
     vet(source, name=path or name, abi=generation)
     return AlgoHost(source, name=path or name, abi=generation)
@@ -58,6 +69,11 @@ class Guests:
 
     def add(self, spec: AlgoSpec, path: str = "") -> None:
         """One deployment. Raises ConfigError."""
+        for what, given in (("symbols", spec.symbols), ("venues", spec.venues)):
+            twice = [one for one in dict.fromkeys(given) if given.count(one) > 1]
+            if twice:
+                problem = f"{what} names {twice[0]} {given.count(twice[0])} times"
+                raise ConfigError(problem, place=f"algo {spec.name}", mend="name each once")
         for symbol in spec.symbols:
             if len(symbol.replace("/", "-").encode()) > SYMBOL_NAME_MAX:
                 problem = f"{symbol} is longer than the {SYMBOL_NAME_MAX} bytes a guest is given"
@@ -77,17 +93,18 @@ class Guests:
             self.add(AlgoSpec(name if len(symbols) == 1 else f"{name}@{symbol}", own, (symbol,)), path)
 
 
-def guests_for(symbols: Sequence[str], algo: Path | None, generation: str = "") -> Guests:
+def guests_for(symbols: Sequence[str], algo: Path | None, generation: str = "", tell: Tell | None = None) -> Guests:
     """`--algo X.wasm`, or the demo guest that ships with venuegate."""
     guests = Guests()
     if algo is None:
         guests.add_each(load_guest("", DEMO, demo_wasm()), DEMO, symbols)
     else:
-        guests.add_each(load_guest(str(algo), algo.stem, read_module(algo), generation), algo.stem, symbols, str(algo))
+        given = load_guest(str(algo), algo.stem, read_module(algo), generation, tell)
+        guests.add_each(given, algo.stem, symbols, str(algo))
     return guests
 
 
-def guests_of_config(sections: Sequence[AlgoSection]) -> Guests:
+def guests_of_config(sections: Sequence[AlgoSection], tell: Tell | None = None) -> Guests:
     """The `[[algos]]` of a configuration. Raises ConfigError, ModuleError."""
     guests = Guests()
     for section in sections:
@@ -97,7 +114,10 @@ def guests_of_config(sections: Sequence[AlgoSection]) -> Guests:
             raise ConfigError(problem, place=place, mend="shorten it")
         given = dict(enumerate(section.params)) if isinstance(section.params, list) else section.params
         params = tuple(parse_param(str(slot), value, place=f"{place}: params") for slot, value in given.items())
-        guest = load_guest(section.wasm, section.name, read_module(Path(section.wasm)), section.abi)
+        guest = load_guest(section.wasm, section.name, read_module(Path(section.wasm)), section.abi, tell)
+        if params and Region.CONFIG not in guest.regions:
+            problem = f"params are given, but a guest of generation {guest.generation} cannot read any"
+            raise ConfigError(problem, place=place, mend="leave params out, or build it with the crate 0.4")
         restarts = section.restarts_max if section.restart == "backoff" else 0
         spec = AlgoSpec(
             section.name, guest, tuple(section.symbols), tuple(section.venues), params, section.mesh, restarts
@@ -106,23 +126,32 @@ def guests_of_config(sections: Sequence[AlgoSection]) -> Guests:
     return guests
 
 
-def guests_of_tape(header: Header, algo: Path | None, place: str, generation: str = "") -> Guests:
+def guests_of_tape(
+    header: Header, algo: Path | None, place: str, generation: str = "", *, allow_python: bool = False,
+    tell: Tell | None = None,
+) -> Guests:  # fmt: skip
     """The guests a tape was made with, found again by digest; `algo`, of `generation`, stands in for all of them.
 
-    Raises TapeError when a module is not where it was or is not the same.
+    Raises TapeError when a module is not where it was or is not the same, and for Python algos without `allow_python`:
+    path and digest are the tape's own words, so whoever made the tape would choose what runs here.
     """
     guests = Guests()
+    python = [entry for entry in header.algos if is_python(entry.path)]
+    if python and algo is None and not allow_python:
+        named = plain(", ".join(f"{entry.name} ({entry.path})" for entry in python))
+        problem = f"was made with Python: {named}; replaying it runs that code with your rights, without a sandbox"
+        raise TapeError(problem, place=place, mend="if you trust it: --allow-python; or replace it: --algo X.wasm")
     if algo is not None and not header.algos:  # recorded without any: now there is one
-        given = load_guest(str(algo), algo.stem, read_module(algo), generation)
+        given = load_guest(str(algo), algo.stem, read_module(algo), generation, tell)
         guests.add_each(given, algo.stem, header.symbols, str(algo))
     for entry in header.algos:
         path, built = (str(algo), generation) if algo is not None else (entry.path, entry.abi)
         source = read_module(algo) if algo is not None else _find(entry.path, entry.sha256)
         if source is None:
             was = f"{entry.name} (sha256 {entry.sha256[:12]}…)"
-            problem = f"was made with {was}, which is not at {entry.path or '?'} any more"
+            problem = plain(f"was made with {was}, which is not at {entry.path or '?'} any more")
             raise TapeError(problem, place=place, mend="name a module to replay with: --algo X.wasm")
-        guest = load_guest(path, entry.name, source, built)
+        guest = load_guest(path, entry.name, source, built, tell)
         spec = AlgoSpec(entry.name, guest, entry.symbols, entry.venues, entry.params, entry.label, entry.restarts)
         guests.add(spec, path)
     return guests
@@ -148,6 +177,21 @@ def predictors_of(text: str, place: str) -> Callable[[str], Predictor] | None:
     if not callable(made):
         raise ConfigError(f"features.predictor = {text!r} is not a function", place=place, mend="name a function")
     return made  # type: ignore[no-any-return]
+
+
+def predictors_of_tape(header: Header, named: str, place: str) -> Callable[[str], Predictor] | None:
+    """The operator's own `--predictor`, once it is the header's, too: what a tape says is compared, never imported.
+
+    Raises TapeError when it is missing or another; ConfigError when the tape has none, or it cannot be loaded.
+    """
+    if named == header.predictor:
+        return predictors_of(named, "--predictor")
+    if not header.predictor:
+        mend = "leave --predictor out"
+        raise ConfigError(f"{place} was recorded without a predictor", place="--predictor", mend=mend)
+    said = f"--predictor names {named!r}" if named else "it is not loaded because a tape says so"
+    problem = f"was recorded with the predictor {header.predictor!r}; {said}"
+    raise TapeError(problem, place=place, mend="if you trust it, name it yourself: --predictor package.module:function")
 
 
 def instrument_of(venue: str, text: str) -> Instrument:
@@ -196,18 +240,24 @@ def spec_of(
     )  # fmt: skip
 
 
-def spec_of_tape(header: Header, guests: Guests, limits: Limits | None, load: Callable[[str], Venue]) -> EngineSpec:
-    """The session a tape records, with other limits if some are given. Raises TapeError for a damaged header."""
+def spec_of_tape(
+    header: Header, guests: Guests, limits: Limits | None, load: Callable[[str], Venue], predictor: str = "",
+    place: str = "tape",
+) -> EngineSpec:  # fmt: skip
+    """The session a tape records, with other limits if some are given; `predictor` is the operator's.
+
+    Raises TapeError for a damaged header and what `predictors_of_tape` raises.
+    """
+    predictors = predictors_of_tape(header, predictor, place)
     try:
         recorded, fees = limits_from(header), fees_from(header)
         venues = [(entry, instruments_from(entry)) for entry in header.venues]
     except (TypeError, msgspec.ValidationError) as error:
-        raise TapeError(f"header: {error}", place="tape", mend="this tape's head is damaged") from None
+        raise TapeError(f"header: {error}", place=place, mend="this tape's head is damaged") from None
     made = [
         venue_spec(
             load(entry.name), depth=entry.depth, depth_from="the tape's header", instruments=known, pools=entry.pools
         )
         for entry, known in venues
     ]
-    predictors = predictors_of(header.predictor, "the tape's header")
     return spec_of(made, header.symbols, guests, limits or recorded, fees=fees, tag=header.tag, predictors=predictors)

@@ -10,10 +10,9 @@ from typing import Final
 
 from connectors.errors import GuestFault
 from connectors.events import ExecReport, ExecType, Notice, RejectCode, Trade
-from connectors.orders import Action, Approved, CancelOrder, OrderType
-from connectors.session import Send, WakeAt
+from connectors.orders import Action, Approved, CancelOrder
+from connectors.session import Send
 from oms.manager import Oms, Order
-from oms.state import OrderState
 from risk.checks import TradingState
 from risk.denial import Denied
 from risk.exposure import LiveOrder
@@ -22,17 +21,15 @@ from runtime import abi
 from runtime.abi import ActionKind
 from runtime.inputs import ActionRecord, Output, Trace, Verdict
 from runtime.instance import AlgoInstance
-from runtime.intents import Intent, Policy
+from runtime.intents import Intents
 from runtime.sim.paper import PaperOutput, PaperVenue
 
 _REFUSED: Final = frozenset({ExecType.REJECTED, ExecType.REPLACE_REJECTED, ExecType.CANCEL_REJECTED})
-NEVER_NS: Final = 2**63 - 1
 _NOTHING: Final = (0,) * 10
 _NEW: Final = int(ActionKind.NEW)
 _CANCEL: Final = int(ActionKind.CANCEL)
 _AMEND: Final = int(ActionKind.AMEND)
 _INTENT: Final = int(ActionKind.INTENT)
-_IOC: Final = int(OrderType.IOC)
 _OURS: Final = (0, 0, 0, 0, int(ActionKind.CANCEL), 0, 0, 0, 0, 0)
 
 
@@ -51,13 +48,12 @@ class Desk:
         self.approved = 0
         self.denied: Counter[str] = Counter()
         self.marks = [0] * len(papers)  # bid + ask of each market's last valid book; 0 before the first
-        self.intents: dict[tuple[int, int], Intent] = {}
-        self.deadline_ns = NEVER_NS  # of the intent whose time is over first
+        self.intents = Intents(self)
         self.faulted: list[AlgoInstance] = []  # since the engine last looked, for their restart
         self._tag = tag
         self._is_latching = False
         self._our_cancels: set[str] = set()  # client order ids that we, not the guest, are cancelling
-        self._out = out
+        self.out = out
         self._trace = trace
 
     # --- actions ---------------------------------------------------------------------------------------------------
@@ -71,19 +67,21 @@ class Desk:
     def _act(self, algo: AlgoInstance, action: Action, now_ns: int) -> None:
         kind = action[4]
         if kind == _NEW:
-            self._new(algo, action, action, "algo", now_ns)
+            self.new(algo, action, action, "algo", now_ns)
             return
         if kind == _INTENT:
-            self._intend(algo, action, now_ns)
+            self.intents.start(algo, action, now_ns)
             return
         self.actions = n = self.actions + 1
         name = f"{self._tag}-{n}"
         if kind == _CANCEL:
-            if self.intents:
-                self._forget(algo.index, action[0])
+            if self.intents.open and self.intents.end_waiting(algo.index, action[0]):
+                self._trace.append(ActionRecord(n, algo.index, "algo", action, 0, "", None))
+                return
             cancel = self.gate.check_cancel(algo.index, name, action[0], now_ns)
             self._record(algo, action, cancel, now_ns)
             if isinstance(cancel, Approved):
+                self.intents.forget(algo.index, action[0])
                 self._cancel(cancel, now_ns)
         elif kind == _AMEND:
             amend = self.gate.check_amend(algo.index, name, action[0], action[1], action[2], now_ns)
@@ -94,7 +92,7 @@ class Desk:
         else:
             self._record(algo, action, self.gate.check_kind(kind), now_ns)
 
-    def _new(self, algo: AlgoInstance, order: Action, asked: Action, by: str, now_ns: int) -> bool:
+    def new(self, algo: AlgoInstance, order: Action, asked: Action, by: str, now_ns: int) -> bool:
         """Asks the gate for `order` and sends it; `asked` is what the guest wrote. False when it was denied."""
         self.actions = n = self.actions + 1
         name = f"{self._tag}-{n}"
@@ -109,13 +107,21 @@ class Desk:
         self._sent(self.papers[market].submit(new, now_ns), now_ns)
         return True
 
+    def next_name(self) -> str:
+        """The client order id of the next action."""
+        return f"{self._tag}-{self.actions + 1}"
+
+    def refuse(self, algo: AlgoInstance, action: Action, denied: Denied, now_ns: int) -> None:
+        self.actions += 1
+        self._record(algo, action, denied, now_ns)
+
     def _record(self, algo: AlgoInstance, action: Action, verdict: Verdict, now_ns: int, by: str = "algo") -> None:
         """Every action and its verdict becomes an output of the turn; a denial reaches the guest at once."""
         if isinstance(verdict, Denied):
             self._trace.append(ActionRecord(self.actions, algo.index, by, action, 0, "", verdict))
             self.denied[verdict.reason] += 1
             symbol_idx = action[8] if action[8] < len(algo.views) else 0
-            self._rejected(algo, action[0], verdict.code, symbol_idx, now_ns)
+            self.rejected(algo, action[0], verdict.code, symbol_idx, now_ns)
         else:
             name = verdict.order.client_order_id
             self._trace.append(ActionRecord(self.actions, algo.index, by, action, verdict.approval, name, None))
@@ -126,73 +132,6 @@ class Desk:
         if order is not None:
             self.algos[order.algo].view_of(order.instrument).state.update(order)
         self._sent(self.papers[approved.order.instrument].cancel(approved, now_ns), now_ns)
-
-    # --- intents (intents.py) --------------------------------------------------------------------------------------
-
-    def _intend(self, algo: AlgoInstance, action: Action, now_ns: int) -> None:
-        target = self.gate.target(algo.index, action[6], action[7], action[8])
-        if action[5] > Policy.AGGRESSIVE_CHASE or isinstance(target, Denied):
-            self.actions += 1
-            denied = target if isinstance(target, Denied) else self.gate.check_policy(action[5])
-            self._record(algo, action, denied, now_ns)
-            return
-        if (algo.index, action[0]) in self.intents:  # the gate says that the id is taken
-            self._new(algo, (*action[:4], _NEW, _IOC, *action[6:9], 0), action, "algo", now_ns)
-            return
-        intent = Intent(algo.index, target, action, now_ns)
-        self._ask(algo, intent, "algo", now_ns)
-        if intent.deadline_ns and (algo.index, action[0]) in self.intents:
-            self.deadline_ns = min(self.deadline_ns, intent.deadline_ns)
-            self._out.append(WakeAt(intent.deadline_ns))
-
-    def _ask(self, algo: AlgoInstance, intent: Intent, by: str, now_ns: int) -> None:
-        """One more order of an intent."""
-        key = (algo.index, intent.order_id)
-        self.gate.reserved.discard(key)
-        market = self.gate.markets[intent.market]
-        tick_1e9 = market.instrument.tick_size_1e9 if market.instrument is not None else 1
-        bid_1e9, ask_1e9 = market.book.touch()
-        order = intent.order(intent.price_1e9(ask_1e9 if intent.side > 0 else bid_1e9, tick_1e9))
-        intent.is_waiting = False
-        intent.client_order_id = f"{self._tag}-{self.actions + 1}"
-        self.intents[key] = intent
-        if not self._new(algo, order, intent.action, by, now_ns):
-            self.intents.pop(key, None)
-
-    def chase(self, market: int, now_ns: int) -> None:
-        """A valid book: intents that wait for one at this market ask again."""
-        for intent in [intent for intent in self.intents.values() if intent.is_waiting and intent.market == market]:
-            algo = self.algos[intent.algo]
-            if not algo.is_alive or intent.left_1e8 <= 0 or intent.is_over(now_ns):
-                self._forget(intent.algo, intent.order_id)
-            else:
-                self._ask(algo, intent, "intent", now_ns)
-
-    def expire(self, now_ns: int) -> None:
-        """Intents whose time is over end, and what they have open is cancelled."""
-        for key in [key for key, intent in self.intents.items() if intent.is_over(now_ns)]:
-            self._forget(*key)
-            self.cancel_all(lambda live, key=key: (live.algo, live.order_id) == key, now_ns)  # type: ignore[misc]
-        deadlines = [intent.deadline_ns for intent in self.intents.values() if intent.deadline_ns]
-        self.deadline_ns = min(deadlines, default=NEVER_NS)
-
-    def _forget(self, algo: int, order_id: int) -> None:
-        self.intents.pop((algo, order_id), None)
-        self.gate.reserved.discard((algo, order_id))
-
-    def _follow(self, order: Order, report: ExecReport, now_ns: int) -> None:
-        """An intent's order was reported on: is there more to ask? A fill counts whenever it comes."""
-        intent = self.intents.get((order.algo, order.order_id))
-        if intent is None:
-            return
-        intent.left_1e8 -= report.last_qty_1e8
-        if not order.is_finished or intent.is_waiting or order.client_order_id != intent.client_order_id:
-            return
-        if order.state is OrderState.REJECTED or intent.is_spent or intent.is_over(now_ns):
-            self._forget(order.algo, order.order_id)
-        else:
-            intent.is_waiting = True
-            self.gate.reserved.add((order.algo, order.order_id))
 
     # --- cancels of ours -------------------------------------------------------------------------------------------
 
@@ -209,21 +148,14 @@ class Desk:
 
     def cancel_everything(self, code: RejectCode | None, now_ns: int) -> int:
         """Nothing stays open or waits to be asked again; returns how many orders were cancelled."""
-        self.drop_intents(lambda _: True, code, now_ns)
+        self.intents.drop(lambda _: True, code, now_ns)
         return self.cancel_all(lambda _: True, now_ns)
-
-    def drop_intents(self, wanted: Callable[[Intent], bool], code: RejectCode | None, now_ns: int) -> None:
-        """Ends intents, telling their guests this code; what they have open is not cancelled here."""
-        for intent in [intent for intent in self.intents.values() if wanted(intent)]:
-            self._forget(intent.algo, intent.order_id)
-            if code is not None:
-                self._rejected(self.algos[intent.algo], intent.order_id, code, intent.action[8], now_ns)
 
     def fault(self, algo: AlgoInstance, fault: GuestFault, now_ns: int) -> None:
         """A guest broke its contract: it is out, its orders go, nothing else notices."""
-        self._out.append(Notice("error", algo.disable(fault)))
+        self.out.append(Notice("error", algo.disable(fault)))
         self.faulted.append(algo)
-        self.drop_intents(lambda intent: intent.algo == algo.index, None, now_ns)
+        self.intents.drop(lambda intent: intent.algo == algo.index, None, now_ns)
         self.cancel_all(lambda live: live.algo == algo.index, now_ns)
 
     # --- reports ---------------------------------------------------------------------------------------------------
@@ -263,11 +195,11 @@ class Desk:
             self.show_limits()  # before the guest hears of the fill that did it
         applied = self.oms.apply(report)
         if applied is None:
-            self._out.append(Notice("error", f"report about an order that is not ours: {report.client_order_id}"))
+            self.out.append(Notice("error", f"report about an order that is not ours: {report.client_order_id}"))
             return
         order = applied.order
         if applied.anomaly:
-            self._out.append(Notice("error", f"order {order.client_order_id}: {applied.anomaly}"))
+            self.out.append(Notice("error", f"order {order.client_order_id}: {applied.anomaly}"))
         algo = self.algos[order.algo]
         view = algo.view_of(order.instrument)
         if view.state.update(order):
@@ -277,11 +209,11 @@ class Desk:
         elif report.exec_type is ExecType.CANCEL_REJECTED and report.client_order_id in self._our_cancels:
             self._our_cancels.discard(report.client_order_id)  # the guest did not ask for it
         elif report.exec_type in _REFUSED:
-            self._rejected(algo, order.order_id, report.reject_code, view.symbol_id, now_ns)
+            self.rejected(algo, order.order_id, report.reject_code, view.symbol_id, now_ns)
         if order.is_finished:
             self._our_cancels.discard(report.client_order_id)
-        if self.intents:
-            self._follow(order, report, now_ns)
+        if self.intents.open:
+            self.intents.follow(order, report, is_fill=applied.fill)
 
     def _filled(self, algo: AlgoInstance, order: Order, report: ExecReport, now_ns: int) -> None:
         view = algo.view_of(order.instrument)
@@ -302,7 +234,7 @@ class Desk:
         except GuestFault as fault:
             self.fault(algo, fault, now_ns)
 
-    def _rejected(self, algo: AlgoInstance, order_id: int, code: RejectCode, symbol_id: int, now_ns: int) -> None:
+    def rejected(self, algo: AlgoInstance, order_id: int, code: RejectCode, symbol_id: int, now_ns: int) -> None:
         if not algo.is_alive:
             return
         try:
@@ -313,10 +245,10 @@ class Desk:
     def loss_latched(self, now_ns: int) -> None:
         """The daily loss was passed: open orders of that quote currency go, reducing ones may come."""
         quotes = ", ".join(sorted(self.gate.latched))
-        self._out.append(Notice("error", f"daily loss limit passed in {quotes}: only reducing orders until re-armed"))
+        self.out.append(Notice("error", f"daily loss limit passed in {quotes}: only reducing orders until re-armed"))
         self.show_limits()
         code = RejectCode.DAILY_LOSS_LIMIT
-        self.drop_intents(lambda intent: self._is_quote_latched(intent.market), code, now_ns)
+        self.intents.drop(lambda intent: self._is_quote_latched(intent.market), code, now_ns)
         self.cancel_all(lambda live: self._is_quote_latched(live.instrument), now_ns)
 
     def show_limits(self) -> None:

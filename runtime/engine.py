@@ -108,6 +108,8 @@ class Engine:
             self._rare(given, now_ns)
         if self.rounds.is_due(now_ns):
             self.rounds.run(now_ns)
+        elif type(given) is Timer:
+            self.rounds.wake()
         return out
 
     def _rare(self, given: Input, now_ns: int) -> None:
@@ -115,7 +117,6 @@ class Engine:
         if isinstance(given, Timer):
             for port in self.ports.values():
                 self._session(port, port.session.tick(now_ns), now_ns)
-            self.rounds.wake()
         elif isinstance(given, LinkUp | LinkDown):
             if given.venue in self.ports:
                 self._link(self.ports[given.venue], is_up=isinstance(given, LinkUp), now_ns=now_ns)
@@ -235,8 +236,8 @@ class Engine:
             self._refresh_pools(index)
         if self._port_of[index].paper.is_busy:
             self.desk.on_book(index, now_ns)
-        if self.desk.intents:
-            self.desk.chase(index, now_ns)
+        if self.desk.intents.open:
+            self.desk.intents.chase(index, now_ns)
         for algo, view in self._followers[index]:
             if not algo.is_alive:
                 continue

@@ -67,7 +67,8 @@ Verdict = Approved[NewOrder] | Approved[CancelOrder] | Approved[AmendOrder] | De
 class ActionRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One action and its verdict: `approval` is its number, or 0 and `denied` says why.
 
-    `by`: "algo", or "gateway" for a cancel of ours on its behalf. `client_order_id` is the order's, empty if denied.
+    `by`: "algo", "intent" for a later order of an intent, or "gateway" for a cancel of ours on its behalf.
+    `client_order_id` is the order's, empty if denied. A cancel that ended a waiting intent has neither approval nor denial.
     """
 
     n: int

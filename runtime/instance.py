@@ -13,7 +13,7 @@ from runtime.inputs import GuestLine, Trace
 from runtime.regions import ChainFees, ConfigRegion, MeshTable, Record
 from runtime.view import SymbolView
 
-Mail = tuple[int, int, bytes]  # mesh id of the sender, of the receiver, payload
+MAIL_MAX: Final = 64  # messages of one sender that may wait; what comes beyond is counted, not kept
 _NOTHING: Final = (None, 0)  # what a guest's memory holds when it is loaded: zeros
 CALLBACKS: Final = ("on_book", "on_fill", "on_reject", "on_nbbo", "on_message", "on_heartbeat", "on_shutdown")
 
@@ -25,13 +25,15 @@ class AlgoInstance:
     and the guest is shown it before its next callback.
     """
 
-    __slots__ = ("_callbacks", "_is_changed", "_mail", "_shown", "_versions", "book_calls", "config", "deployment",
-                 "fees", "guest", "index", "is_alive", "is_faulty", "mesh", "name", "restarts", "symbol_of", "trace",
-                 "views")  # fmt: skip
+    __slots__ = (
+        "_callbacks", "_is_changed", "_mail", "_shown", "_versions", "book_calls", "config", "deployment", "fees",
+        "guest", "index", "is_alive", "is_faulty", "mail_waiting", "mesh", "name", "restarts", "symbol_of", "trace",
+        "views",
+    )  # fmt: skip
 
     def __init__(
         self, index: int, name: str, guest: Guest, deployment: Deployment, views: Sequence[SymbolView],
-        symbol_of: dict[int, int], trace: Trace, mail: deque[Mail], *,
+        symbol_of: dict[int, int], trace: Trace, mail: "deque[Mail]", *,
         config: ConfigRegion, mesh: MeshTable | None, fees: ChainFees,
     ) -> None:  # fmt: skip
         self.index = index
@@ -49,6 +51,7 @@ class AlgoInstance:
         self.book_calls = 0
         self.trace = trace
         self._mail = mail
+        self.mail_waiting = 0
         self._callbacks: Counter[str] = Counter()
         self._shown: SymbolView | None = None
         self._versions: dict[Region, tuple[Record | None, int]] = {}
@@ -130,8 +133,11 @@ class AlgoInstance:
         if self.guest.logs:
             self.trace.extend(GuestLine(self.index, level, text) for level, text in self.guest.take_logs())
         if self.guest.sent:
-            sender = self.mesh.mesh_id if self.mesh is not None else 0
-            self._mail.extend((sender, receiver, payload) for receiver, payload in self.guest.take_sent())
+            sent = self.guest.take_sent()
+            room = MAIL_MAX - self.mail_waiting if self.mesh is not None else 0
+            self.guest.sent_dropped += max(len(sent) - room, 0)
+            self.mail_waiting += min(len(sent), room)
+            self._mail.extend((self, receiver, payload) for receiver, payload in sent[:room])
 
     # --- records at fixed addresses --------------------------------------------------------------------------------
 
@@ -181,3 +187,6 @@ class AlgoInstance:
         self._shown, self._is_changed = None, True
         self._versions.clear()
         self.is_alive, self.is_faulty = True, False
+
+
+Mail = tuple[AlgoInstance, int, bytes]  # sender, mesh id of the receiver, payload

@@ -5,18 +5,35 @@ gate like any order. Policy 0, IOC sweep: one order at the limit price. Policy 1
 touch; what is left is asked again on the next valid book of that market, an eighth of the way from the first price to
 the limit dearer each time (at least one tick, on the tick), until it is filled, the limit price itself has been asked
 without filling it, the time is over (TTL 0: none), or the gate refuses, which reaches the guest as a reject. The guest
-sees each order in its table, and every fill, under the intent's id.
+sees each order in its table, and every fill, under the intent's id; between two orders nothing of it is in any table.
 
-Time over: what is open is cancelled. A cancel of the intent's id ends it.
+Nothing is asked while the order before is in doubt, and what its venue says was filled counts though no execution told
+of it yet: an intent gets less than it wanted rather than more.
+
+Time over: what is open is cancelled. A cancel of the id ends it, at once where nothing is open. The kill switch and a
+passed loss limit end it, and say so by a reject.
 """
 
-from enum import IntEnum
-from typing import Final
+from __future__ import annotations
 
+from collections.abc import Callable
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+from connectors.events import ExecReport, RejectCode
 from connectors.orders import Action, OrderType
+from connectors.session import WakeAt
+from oms.manager import Order
+from oms.state import OrderState
+from risk.denial import Denied
 from runtime.abi import ActionKind
 
+if TYPE_CHECKING:
+    from runtime.desk import Desk
+    from runtime.instance import AlgoInstance
+
 STEPS: Final = 8
+NEVER_NS: Final = 2**63 - 1
 MS_NS: Final = 1_000_000
 
 
@@ -28,10 +45,13 @@ class Policy(IntEnum):
 
 
 class Intent:
-    """One intent in work. `asked_1e9` is the price of its last order, 0 before the first."""
+    """One intent in work. `asked_1e9` is the price of its last order, 0 before the first.
 
-    __slots__ = ("action", "algo", "asked_1e9", "client_order_id", "deadline_ns", "is_waiting", "left_1e8", "limit_1e9",
-                 "market", "order_id", "policy", "side", "step_1e9")  # fmt: skip
+    `orders`: client order ids of all its orders. `unseen_1e8`: filled by the venue's count, executions not here yet.
+    """
+
+    __slots__ = ("action", "algo", "asked_1e9", "deadline_ns", "is_waiting", "left_1e8", "limit_1e9", "market",
+                 "order_id", "orders", "policy", "side", "step_1e9", "unseen_1e8")  # fmt: skip
 
     def __init__(self, algo: int, market: int, action: Action, now_ns: int) -> None:
         order_id, px_1e9, qty_1e8, side, _, policy, _, _, _, ttl_ms = action
@@ -44,7 +64,8 @@ class Intent:
         self.left_1e8 = qty_1e8
         self.deadline_ns = now_ns + ttl_ms * MS_NS if ttl_ms else 0
         self.market = market
-        self.client_order_id = ""  # of its newest order
+        self.orders: list[str] = []
+        self.unseen_1e8 = 0
         self.is_waiting = False  # for the next book: no order of it is open
         self.asked_1e9 = 0
         self.step_1e9 = 0
@@ -78,3 +99,106 @@ class Intent:
 
     def is_over(self, now_ns: int) -> bool:
         return 0 < self.deadline_ns <= now_ns
+
+    def filled(self, qty_1e8: int) -> None:
+        """One execution of one of its orders."""
+        seen_before = min(qty_1e8, self.unseen_1e8)
+        self.unseen_1e8 -= seen_before
+        self.left_1e8 -= qty_1e8 - seen_before
+
+    def ended(self, order: Order, cum_qty_1e8: int) -> None:
+        """One of its orders is over; `cum_qty_1e8` is the venue's own count of what it filled."""
+        ahead = max(cum_qty_1e8 - order.filled_1e8, 0)
+        self.unseen_1e8 += ahead
+        self.left_1e8 -= ahead
+
+
+class Intents:
+    """All intents of the account, by (algo, order id). `deadline_ns`: of the one whose time is over first."""
+
+    __slots__ = ("_desk", "deadline_ns", "open")
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.open: dict[tuple[int, int], Intent] = {}
+        self.deadline_ns = NEVER_NS
+
+    def start(self, algo: AlgoInstance, action: Action, now_ns: int) -> None:
+        """A guest's intent: judged, and its first order asked for."""
+        desk, key = self._desk, (algo.index, action[0])
+        target = desk.gate.check_intent(algo.index, action, is_known=action[5] <= Policy.AGGRESSIVE_CHASE)
+        if isinstance(target, Denied):
+            desk.refuse(algo, action, target, now_ns)
+            return
+        intent = Intent(algo.index, target, action, now_ns)
+        self._ask(algo, intent, "algo", now_ns)
+        if intent.deadline_ns and key in self.open:
+            self.deadline_ns = min(self.deadline_ns, intent.deadline_ns)
+            desk.out.append(WakeAt(intent.deadline_ns))
+
+    def _ask(self, algo: AlgoInstance, intent: Intent, by: str, now_ns: int) -> None:
+        """One more order of an intent."""
+        desk, key = self._desk, (intent.algo, intent.order_id)
+        desk.gate.reserved.discard(key)
+        market = desk.gate.markets[intent.market]
+        tick_1e9 = market.instrument.tick_size_1e9 if market.instrument is not None else 1
+        bid_1e9, ask_1e9 = market.book.touch()
+        order = intent.order(intent.price_1e9(ask_1e9 if intent.side > 0 else bid_1e9, tick_1e9))
+        intent.is_waiting = False
+        intent.orders.append(desk.next_name())
+        self.open[key] = intent
+        if not desk.new(algo, order, intent.action, by, now_ns):
+            self.open.pop(key, None)
+
+    def chase(self, market: int, now_ns: int) -> None:
+        """A valid book: intents that wait for one at this market ask again."""
+        for intent in [intent for intent in self.open.values() if intent.is_waiting and intent.market == market]:
+            algo = self._desk.algos[intent.algo]
+            if not algo.is_alive or intent.left_1e8 <= 0 or intent.is_over(now_ns):
+                self.forget(intent.algo, intent.order_id)
+            else:
+                self._ask(algo, intent, "intent", now_ns)
+
+    def follow(self, order: Order, report: ExecReport, *, is_fill: bool) -> None:
+        """An order was reported on, maybe an intent's: is there more to ask?"""
+        intent = self.open.get((order.algo, order.order_id))
+        if intent is None or order.client_order_id not in intent.orders:
+            return
+        if is_fill:
+            intent.filled(report.last_qty_1e8)
+        if not order.is_finished or intent.is_waiting or order.client_order_id != intent.orders[-1]:
+            return
+        intent.ended(order, report.cum_qty_1e8)
+        if order.state is OrderState.REJECTED or intent.is_spent:
+            self.forget(order.algo, order.order_id)
+        else:
+            intent.is_waiting = True
+            self._desk.gate.reserved.add((order.algo, order.order_id))
+
+    def end_waiting(self, algo: int, order_id: int) -> bool:
+        """Ends the intent of this id if nothing of it is open; whether there was one."""
+        intent = self.open.get((algo, order_id))
+        if intent is None or not intent.is_waiting:
+            return False
+        self.forget(algo, order_id)
+        return True
+
+    def expire(self, now_ns: int) -> None:
+        """Intents whose time is over end, and what they have open is cancelled."""
+        for key in [key for key, intent in self.open.items() if intent.is_over(now_ns)]:
+            self.forget(*key)
+            self._desk.cancel_all(lambda live, key=key: (live.algo, live.order_id) == key, now_ns)  # type: ignore[misc]
+        self.deadline_ns = min((one.deadline_ns for one in self.open.values() if one.deadline_ns), default=NEVER_NS)
+
+    def drop(self, wanted: Callable[[Intent], bool], code: RejectCode | None, now_ns: int) -> int:
+        """Ends intents, telling their guests this code; what they have open is not cancelled here. Returns how many."""
+        found = [intent for intent in self.open.values() if wanted(intent)]
+        for intent in found:
+            self.forget(intent.algo, intent.order_id)
+            if code is not None:
+                self._desk.rejected(self._desk.algos[intent.algo], intent.order_id, code, intent.action[8], now_ns)
+        return len(found)
+
+    def forget(self, algo: int, order_id: int) -> None:
+        self.open.pop((algo, order_id), None)
+        self._desk.gate.reserved.discard((algo, order_id))

@@ -5,6 +5,7 @@ and the files named there, must.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from runtime.deploy import (
     guests_of_tape,
     instrument_of,
     predictors_of,
+    predictors_of_tape,
     spec_of,
     spec_of_tape,
     venue_spec,
@@ -38,13 +40,18 @@ TAG: Final = "vg"
 
 
 class Recording(msgspec.Struct, frozen=True):
-    """A recording and what was said of it; all but `file` is for those made by others."""
+    """A recording and what was said of it: `venue` to `config` of those made by others, the rest of ours.
+
+    `predictor` and `allow_python`: which code named by our tape's header may be run. Whoever made the tape wrote that.
+    """
 
     file: Path
     venue: str | None = None
     instruments: tuple[str, ...] = ()
     depth: int | None = None
     config: tuple[Path, ...] = ()
+    predictor: str = ""
+    allow_python: bool = False
 
     def reader(self) -> TapeReader:
         """Raises TapeError."""
@@ -80,11 +87,11 @@ def limits_text(limits: Limits) -> str:
     )
 
 
-def guests_from(symbols: Sequence[str], algo: Path | None, abi: str, config: Config) -> Guests:
+def guests_from(symbols: Sequence[str], algo: Path | None, abi: str, config: Config, tell: Tell) -> Guests:
     """`--algo`, else the config's `[[algos]]`, else the demo guest."""
     if algo is not None or not config.algos:
-        return guests_for(symbols, algo, abi)
-    return guests_of_config(config.algos)
+        return guests_for(symbols, algo, abi, tell)
+    return guests_of_config(config.algos, tell)
 
 
 def spec_of_recording(
@@ -99,11 +106,16 @@ def spec_of_recording(
         if value is not None:
             problem = f"{file} is a tape of ours, whose header says that already"
             raise ConfigError(problem, place=option, mend=f"leave {option} out: it is for recordings made by others")
-    guests = guests_of_tape(header, algo, str(file), abi)
-    return spec_of_tape(header, guests, limits, lambda name: load_venue(name, f"{file}: header"))
+    predictors_of_tape(header, recording.predictor, str(file))  # said before anything of anybody's is loaded
+    guests = guests_of_tape(header, algo, str(file), abi, allow_python=recording.allow_python, tell=tell)
+    load = partial(load_venue, place=f"{file}: header")
+    return spec_of_tape(header, guests, limits, load, recording.predictor, str(file))
 
 
 def _foreign(recording: Recording, algo: Path | None, abi: str, limits: Limits | None, tell: Tell) -> EngineSpec:
+    if recording.predictor:
+        problem = f"{recording.file} is a recording made by others, which names none"
+        raise ConfigError(problem, place="--predictor", mend="name it in a --config: [features] predictor")
     config = configuration.load(recording.config, {}, default=False) if recording.config else Config()
     venue = load_venue(recording.venue or DEFAULT_VENUE, "--venue")
     known = {one.symbol: one for one in (instrument_of(venue.name, text) for text in recording.instruments)}
@@ -114,7 +126,7 @@ def _foreign(recording: Recording, algo: Path | None, abi: str, limits: Limits |
     depth = config.venue(venue.name).depth if recording.depth is None else recording.depth
     spec = spec_of(
         [venue_spec(venue, depth=depth, depth_from="--depth", instruments=known)], list(known),
-        guests_from(list(known), algo, abi, config), limits or limits_from(config, tell), fees=fees, tag=TAG,
+        guests_from(list(known), algo, abi, config, tell), limits or limits_from(config, tell), fees=fees, tag=TAG,
         predictors=predictors_of(config.features.predictor, config.origin("features.predictor")),
     )  # fmt: skip
     maker, taker = trimmed_text(fees.maker_ppm, 4), trimmed_text(fees.taker_ppm, 4)

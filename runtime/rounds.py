@@ -4,7 +4,7 @@ In this order, each over the instances in the session's order (ABI: on_fill / on
 
 1. `on_nbbo`: once a turn, for each symbol whose best price or size changed at some source.
 2. `on_message`: everything sent before this point, in the order sent. What is sent from here on waits for the next
-   turn, which is asked for at once: two guests that answer each other cannot hold a turn up for ever.
+   turn, asked for a millisecond later; of one sender 64 messages may wait. So no guests can hold a turn up by messages.
 3. `on_heartbeat`: at each full second of engine time; after a gap once, not once for each second missed.
 4. Restarts that are due, and intents whose time is over.
 """
@@ -17,12 +17,14 @@ from connectors.errors import GuestFault, ModuleError
 from connectors.events import Notice
 from connectors.orders import Action
 from connectors.session import WakeAt
-from runtime.desk import NEVER_NS, Desk
+from runtime.desk import Desk
 from runtime.inputs import Output
 from runtime.instance import AlgoInstance, Mail
+from runtime.intents import NEVER_NS
 from runtime.view import SymbolView
 
 SECOND_NS: Final = 10**9
+REPLY_NS: Final = 1_000_000  # an answer to a message waits this long: two guests that never stop take no core
 RESTART_FIRST_NS: Final = SECOND_NS  # then 2, 4, 8 … seconds
 RESTART_MOST_NS: Final = 60 * SECOND_NS
 
@@ -57,12 +59,15 @@ class Rounds:
 
     def is_due(self, now_ns: int) -> bool:
         desk = self._desk
-        return bool(self._due or self._mail or now_ns >= self.next_ns or now_ns >= desk.deadline_ns or desk.faulted)
+        return bool(
+            self._due or self._mail or now_ns >= self.next_ns or now_ns >= desk.intents.deadline_ns or desk.faulted
+        )
 
     def wake(self) -> None:
-        """A timer rang: whatever else was asked for may have been forgotten."""
-        if self.next_ns != NEVER_NS:
-            self._out.append(WakeAt(self.next_ns))
+        """A timer rang though nothing was due here: what was asked for may have been forgotten for it."""
+        at_ns = min(self.next_ns, self._desk.intents.deadline_ns)
+        if at_ns != NEVER_NS:
+            self._out.append(WakeAt(at_ns))
 
     def run(self, now_ns: int) -> None:
         """Everything that is due, and when to come back."""
@@ -73,7 +78,7 @@ class Rounds:
         self._deliver(now_ns)
         if is_beat:
             self._beat(now_ns)
-        self._desk.expire(now_ns)
+        self._desk.intents.expire(now_ns)
         self._restart(now_ns)
         self._plan(now_ns)
 
@@ -101,11 +106,13 @@ class Rounds:
     def _deliver(self, now_ns: int) -> None:
         for _ in range(len(self._mail)):
             sender, receiver, payload = self._mail.popleft()
+            sender.mail_waiting -= 1
             algo = self._by_mesh.get(receiver)
-            if algo is None or not algo.is_alive or "on_message" not in algo.guest.callbacks or not sender:
+            if algo is None or algo is sender or not algo.is_alive or "on_message" not in algo.guest.callbacks:
                 self.messages_lost += 1
                 continue
-            self._call(algo, lambda a=algo, s=sender, p=payload: a.on_message(s, p), now_ns)  # type: ignore[misc]
+            label = sender.mesh.mesh_id if sender.mesh is not None else 0
+            self._call(algo, lambda a=algo, s=label, p=payload: a.on_message(s, p), now_ns)  # type: ignore[misc]
 
     # --- time ------------------------------------------------------------------------------------------------------
 
@@ -129,12 +136,12 @@ class Rounds:
 
     def _plan(self, now_ns: int) -> None:
         """Asks for the next turn where one is needed; a WakeAt may be forgotten, so it is said again each time."""
-        times = [self._desk.deadline_ns, *(at for at, _ in self._restarts)]
+        times = [self._desk.intents.deadline_ns, *(at for at, _ in self._restarts)]
         if self._beating:
             times.append(self._beat_ns)
         self.next_ns = min(times)
         if self._mail:
-            self._out.append(WakeAt(now_ns))
+            self._out.append(WakeAt(min(now_ns + REPLY_NS, self.next_ns)))
         elif self.next_ns != NEVER_NS:
             self._out.append(WakeAt(self.next_ns))
 

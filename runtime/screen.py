@@ -14,6 +14,7 @@ from typing import Final, TextIO
 
 from connectors.units import MONEY_DECIMALS, PRICE_DECIMALS, SIZE_DECIMALS, decimal_text, trimmed_text
 from runtime.session import Session
+from runtime.texts import plain
 
 EVERY_S = 1.0
 LINES_QUEUED_MAX: Final = 1000
@@ -29,7 +30,7 @@ class Screen:
         self._writer: _Writer | None = None
 
     def tell(self, text: str, level: str = "warning") -> None:
-        self._print(f"{_MARKS.get(level, ' ')} {text}")
+        self._print(f"{_MARKS.get(level, ' ')} {plain(text, keep=chr(10))}")
 
     def _print(self, line: str) -> None:
         if self._writer is not None:
@@ -55,7 +56,7 @@ class Screen:
             await asyncio.sleep(EVERY_S)
             now = session.engine.stats.book_frames
             for line in status_lines(session, (now - before) / EVERY_S):
-                self._print(line)
+                self._print(plain(line))  # a book's reason is a venue's word
             before = now
 
 

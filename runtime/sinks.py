@@ -12,6 +12,7 @@ from connectors.events import ExecReport, ExecType
 from runtime.abi import ActionKind
 from runtime.inputs import ActionRecord, GuestLine, Input
 from runtime.session import Session
+from runtime.texts import plain, plain_bytes
 
 LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR")
 ORDER_TYPES = ("limit", "market", "ioc", "fok", "post_only")
@@ -75,7 +76,7 @@ def _check_apart(paths: list[Path]) -> None:
 
 def action_row(session: Session, record: ActionRecord, now_ns: int) -> dict[str, Any]:
     """One action as people and tests read it; quantities ×1e8, prices ×1e9."""
-    order_id, px_1e9, qty_1e8, side, kind, order_type, venue_id, pool_idx, symbol_idx, _ = record.action
+    order_id, px_1e9, qty_1e8, side, kind, order_type, venue_id, pool_idx, symbol_idx, ttl_ms = record.action
     row: dict[str, Any] = {
         "n": record.n,
         "now_ns": now_ns,
@@ -91,6 +92,8 @@ def action_row(session: Session, record: ActionRecord, now_ns: int) -> dict[str,
         "pool_idx": pool_idx,
         "symbol_idx": symbol_idx,
     }
+    if kind == ActionKind.INTENT:
+        row["ttl_ms"] = ttl_ms  # the last two bytes are nobody else's
     denied = record.denied
     if denied is None:
         return row | {"verdict": "approved", "approval": record.approval, "client_order_id": record.client_order_id}
@@ -140,10 +143,14 @@ def _books(file: _Sink, session: Session, given: Input, now_ns: int) -> None:
         file.write(_encode(row) + b"\n")
 
 
+def guest_line(session: Session, record: GuestLine, now_ns: int) -> str:
+    """One line that a guest logged; terminals show it, so nothing in it steers one."""
+    name = plain(session.engine.algos[record.algo].name)
+    return f"{now_ns} {name} {LEVELS[record.level]} {plain_bytes(record.text)}"
+
+
 def _guest_log(file: _Sink, session: Session, given: Input, now_ns: int) -> None:
     del given
     for record in session.engine.trace:
         if isinstance(record, GuestLine):
-            name = session.engine.algos[record.algo].name
-            text = record.text.decode(errors="replace").replace("\n", "\\n")
-            file.write(f"{now_ns} {name} {LEVELS[record.level]} {text}\n".encode())
+            file.write(f"{guest_line(session, record, now_ns)}\n".encode())

@@ -35,6 +35,9 @@ class PythonGuest(Outbox):
     def __init__(self, source: bytes, *, name: str) -> None:
         """`name` is the file's path. Raises ModuleError."""
         super().__init__()
+        if len(source) > SOURCE_BYTES_MAX:
+            problem = f"is {len(source)} bytes, the most is {SOURCE_BYTES_MAX}"
+            raise ModuleError(problem, place=name, mend="data does not belong in an algo's source")
         self.name = name
         self.source = source
         self.sha256 = hashlib.sha256(source).hexdigest()
@@ -140,14 +143,11 @@ def load_python(path: Path) -> PythonGuest:
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
         raise ModuleError(problem, place=str(path), mend="give the path of a .py file") from None
-    if len(source) > SOURCE_BYTES_MAX:
-        problem = f"is {len(source)} bytes, the most is {SOURCE_BYTES_MAX}"
-        raise ModuleError(problem, place=str(path), mend="data does not belong in an algo's source")
     return PythonGuest(source, name=str(path))
 
 
 def start_notice(name: str) -> str:
-    """What every surface says when a Python algo is started."""
+    """What every surface says before it loads a Python algo: loading runs the file."""
     return (
         f"algo {name} is Python: not sandboxed, no fuel, no memory limit; it runs with this process's rights and an "
         "endless loop stops trading; run only what you wrote or trust"

@@ -85,6 +85,31 @@ def test_a_model_that_raises_is_told_once_and_asked_no_more_and_its_word_grows_o
     assert 2000 < ages[-1] <= 3000
 
 
+class UnprintableError(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), UnprintableError(), KeyboardInterrupt(), MemoryError()])
+def test_nothing_a_model_raises_leaves_the_turn(error: BaseException) -> None:
+    def make(_: str) -> Predictor:
+        def model(*_: object) -> Prediction | None:
+            raise error
+
+        return model  # type: ignore[return-value]
+
+    guest, world = world_with(make)
+    world.run(1)
+    assert world.said(f"predictor of kraken:BTC/USD raised {type(error).__name__}")
+    assert guest.count("on_book") > 10
+
+
+def test_a_function_that_makes_no_model_is_one_clear_error() -> None:
+    for make, said in ((lambda _: 5, "made int of"), (lambda name: name / 2, "made no model")):
+        with pytest.raises(ConfigError, match=said):
+            world_with(make)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     "text", ["no_such_package:x", "tests.runtime.test_models:nothing", "tests.runtime.test_models:UP", "x"]
 )

@@ -75,11 +75,16 @@ class Entry:
 class Chase:
     """An aggressive chase (`runtime/intents.py`): first at the touch, then an eighth of the way further each time."""
 
-    def __init__(self, side: int, limit: int, qty: int, touch: int, tick: int) -> None:
-        self.side, self.limit, self.left = side, limit, qty
+    def __init__(self, side: int, limit: int, qty: int, touch: int, tick: int, symbol_idx: int) -> None:
+        self.side, self.limit, self.left, self.symbol_idx = side, limit, qty, symbol_idx
         reach = max((limit - touch) * side, 0)
         self.step = max(-(-reach // (8 * tick)) * tick, tick)
         self.px = touch if reach else limit
+
+    @property
+    def is_over(self) -> bool:
+        """Filled, or the limit price itself was asked."""
+        return self.left <= 0 or self.px == self.limit
 
     def again(self, touch: int) -> None:
         """One step dearer, or where the market is if it ran away, but never beyond the limit."""

@@ -261,8 +261,8 @@ def partly(
 
 
 def chased(captures: Path, *, is_halted: bool) -> Plan:
-    """An intent waits for more of a pool's ladder, which comes; before it, or not, a kill and a new parameter."""
+    """An intent waits for more of a pool's ladder, which comes; before it, or not, a new parameter and a kill."""
     chase: Asked = (900_001, 63_300 * USD, 60_000, 1, 3, 1, 0, 1, 0, 0)
     more = at(12.02), frame(book=2, **ladder(63_001 * USD, USD, 7_000, 3)), None
-    before: Timed = [said(12.0, "kill"), setting(12.01, "partly", {9: "77"})] if is_halted else []
+    before: Timed = [setting(12.0, "partly", {9: "77"}), said(12.01, "kill")] if is_halted else []
     return partly(captures, 11.88, (BTC,), {(0, 30): [chase]}, [*before, more])

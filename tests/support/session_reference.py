@@ -159,6 +159,7 @@ class Walk(Markets):
         self.seen[given.name] += 1
         if given.name == "kill":
             self.state = "HALTED"
+            self.end_chases()
         elif given.name == "reduce":
             self.state = "REDUCING"
         elif given.name == "arm":
@@ -172,6 +173,13 @@ class Walk(Markets):
         else:
             self.stop()
         self.follow()
+
+    def end_chases(self) -> None:
+        """The kill switch ends what waits for another order, and says so."""
+        chases, self.chases = self.chases, {}
+        for (index, order_id), chase in chases.items():
+            if not chase.is_over:
+                self.reject(self.algos[index], order_id, 102, chase.symbol_idx)
 
     def stop(self) -> None:
         before, self.state = self.state, "REDUCING" if self.state == "ACTIVE" else self.state
@@ -238,7 +246,9 @@ class Walk(Markets):
         assert place.meta is not None
         if record.by == "algo":
             tick = place.meta["tick_size_1e9"]
-            self.chases[record.algo, order_id] = Chase(side, limit, qty, ask if side > 0 else bid, tick)
+            self.chases[record.algo, order_id] = Chase(
+                side, limit, qty, ask if side > 0 else bid, tick, record.action[8]
+            )
         else:
             self.chases[record.algo, order_id].again(ask if side > 0 else bid)
         chase = self.chases[record.algo, order_id]

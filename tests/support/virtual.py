@@ -150,5 +150,9 @@ class World:
                 self.reconnects.append((self.now_ns, reason))
                 self.hang_up(name, reason)
 
+    def wake_at(self, at_ns: int) -> None:
+        """Somebody asked for a timer, and nobody's later ones are kept beside it."""
+        self._wake_ns = at_ns
+
     def said(self, part: str) -> list[str]:
         return [notice.text for _, notice in self.notices if part in notice.text]

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 
 from connectors.orders import Action
+from connectors.session import WakeAt
 from connectors.venues.kraken import VENUE
 from runtime.abi import MESH_AT, Generation, Region
 from runtime.inputs import Command, Input, Timer
@@ -199,6 +200,49 @@ def test_a_message_to_nobody_or_to_a_disabled_instance_is_counted_and_dropped() 
     assert world.engine.algos[1].is_faulty
     assert second.count("on_message") == 0
     assert world.engine.rounds.messages_lost == 10
+
+
+def test_guests_that_never_stop_answering_cannot_hold_a_turn_up_nor_fill_memory() -> None:
+    """Each message is answered with 64: at most 64 of one sender wait, the rest is counted and dropped."""
+
+    def many(puppet: Puppet) -> list[Action]:
+        for _ in range(64):
+            puppet.send(mesh_id("b"), b"x")
+            puppet.send(mesh_id("a"), b"y")
+        return []
+
+    first, second = (Puppet("on_book", "on_message").on("on_message", many).on("on_book", many) for _ in range(2))
+    world = mesh_of(first, second)
+    delivered = [0]
+    world.watchers.append(lambda _: delivered.append(first.count("on_message") + second.count("on_message")))
+    world.run(2)
+    assert max(after - before for before, after in pairwise(delivered)) <= 2 * 64
+    assert delivered[-1] > 1000
+    assert len(world.engine.rounds._mail) <= 2 * 64
+    algos = world.engine.algos
+    sent = 128 * sum(algo.book_calls + algo.callbacks["on_message"] for algo in algos)
+    dropped = sum(algo.guest.sent_dropped for algo in algos) + world.engine.rounds.messages_lost
+    assert sent == delivered[-1] + dropped + len(world.engine.rounds._mail), "every message is somewhere"
+
+
+def test_an_answer_is_asked_for_a_millisecond_later() -> None:
+    """Two that answer each other for ever take a thousand turns a second, not a core."""
+
+    def answer(puppet: Puppet) -> list[Action]:
+        puppet.send(puppet.heard[-1][1][0], b"z")
+        return []
+
+    def begin(puppet: Puppet) -> list[Action]:
+        if puppet.count("on_book") == 1:
+            puppet.send(mesh_id("b"), b"go")
+        return []
+
+    guest, other = (Puppet("on_book", "on_message").on("on_message", answer) for _ in range(2))
+    guest.on("on_book", begin)
+    world = mesh_of(guest, other)
+    world.run(1, until=lambda: guest.count("on_message") > 0)
+    outputs = list(world.engine.step(Timer(), world.now_ns))
+    assert WakeAt(world.now_ns + 1_000_000) in outputs
 
 
 def test_the_mesh_is_in_the_table_and_in_the_state() -> None:
