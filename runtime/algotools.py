@@ -22,6 +22,7 @@ from runtime.inspection import fuel_profile, inspect
 from runtime.instance import CALLBACKS
 from runtime.python.guest import PythonGuest, load_python, start_notice
 from runtime.recordings import Recording, play, spec_of_recording
+from runtime.regions import Param
 from runtime.replay import Tell
 from runtime.session import Session
 from runtime.sinks import guest_line
@@ -69,7 +70,9 @@ class LastLines:
                 self.lines.append(guest_line(session, record, now_ns))
 
 
-def run(algo: Path, tape: Recording, *, abi: str = "", log_lines: int = 20, tell: Tell) -> dict[str, Any]:
+def run(
+    algo: Path, tape: Recording, *, abi: str = "", params: tuple[Param, ...] = (), log_lines: int = 20, tell: Tell
+) -> dict[str, Any]:
     """One replay under the paper limits. Raises ConfigError, ModuleError, TapeError, InstrumentError.
 
     The replay's summary with `algo`, `fuel` per callback (empty where nothing counts it), `log` and `outcome`.
@@ -79,7 +82,8 @@ def run(algo: Path, tape: Recording, *, abi: str = "", log_lines: int = 20, tell
         spec = spec_of_recording(tape, reader, algo, abi, paper_limits(), tell)
         guest = spec.algos[0].guest
         metered = tuple(
-            msgspec.structs.replace(one, guest=cast(Guest, Metered(one.guest, samples))) for one in spec.algos
+            msgspec.structs.replace(one, guest=cast(Guest, Metered(one.guest, samples)), params=params or one.params)
+            for one in spec.algos
         )
         session = Session(msgspec.structs.replace(spec, algos=metered))
         last = LastLines(log_lines)

@@ -4,6 +4,7 @@ The files come from `templates/`, where `@NAME@` and its like stand for what the
 """
 
 import re
+import shlex
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -81,8 +82,17 @@ def init(folder: Path, language: str) -> dict[str, Any]:
         "language": language,
         "folder": str(folder),
         "files": sorted(written),
-        "next": [f"cd {folder}", "gateway build", test, f"gateway run-algo {module} TAPE"],
+        "next": [f"cd {folder}", *_how_to_call(), "gateway build", test, f"gateway run-algo {module} TAPE"],
     }
+
+
+def _how_to_call() -> list[str]:
+    """A clone's `gateway` is on no PATH of its own."""
+    clone = Path(__file__).resolve().parents[1]
+    if not (clone / "pyproject.toml").is_file():
+        return []
+    at = shlex.quote(str(clone))
+    return [f"# no gateway on PATH: uv run --project {at} gateway …"]
 
 
 def _files_of(folder: Traversable, prefix: str = "") -> list[tuple[Traversable, str]]:

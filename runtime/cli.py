@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from connectors.errors import ConfigError, InputError
-from runtime.cli_algo import register
+from runtime.cli_algo import Predictor, register
 from runtime.texts import plain
 
 EXIT_ERROR = 1
@@ -62,13 +62,6 @@ Control = Annotated[
     Path | None,
     typer.Option("--control", help="Control socket.", show_default="the only gateway of this user, or one per process"),
 ]
-Predictor = Annotated[
-    str,
-    typer.Option(
-        "--predictor", help="package.module:function: the one our tape was recorded with, which is then loaded.",
-        show_default=False,
-    ),
-]  # fmt: skip
 AllowPython = Annotated[
     bool, typer.Option("--allow-python", help="Run the Python algos our tape was recorded with: no sandbox.")
 ]

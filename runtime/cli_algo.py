@@ -123,6 +123,10 @@ def _run_algo(app: typer.Typer, show: Show, exit_of: ExitOf) -> None:
         depth: Depth = None,
         abi: Abi = "",
         predictor: Predictor = "",
+        param: Annotated[
+            list[str] | None,
+            typer.Option("--param", help="A parameter it starts with, SLOT=VALUE; may be given again."),
+        ] = None,
         log_lines: Annotated[
             int, typer.Option("--log-lines", min=0, help="Its last log lines to show on stderr.")
         ] = 20,
@@ -135,16 +139,19 @@ def _run_algo(app: typer.Typer, show: Show, exit_of: ExitOf) -> None:
         """Try an algo on a tape under the shipped paper limits: callbacks, denials, fills, PnL, fuel, its log."""
         from runtime import algotools
         from runtime.recordings import Recording
+        from runtime.regions import parse_params
         from runtime.watching import changes
 
         if build is not None and algo.suffix == ".py":
             raise typer.BadParameter("a Python algo is not compiled: leave --build out", param_hint="--build")
         on = Recording(tape, venue, tuple(instrument or ()), depth, predictor=predictor)
 
+        params = parse_params(param or [], "--param")
+
         def once() -> dict[str, Any]:
             if build is not None:
                 _built(build, algo)
-            result = algotools.run(algo, on, abi=abi, log_lines=log_lines, tell=_tell)
+            result = algotools.run(algo, on, abi=abi, params=params, log_lines=log_lines, tell=_tell)
             for line in result["log"]:
                 typer.echo(line, err=True)
             show({key: value for key, value in result.items() if as_json or key not in ("books", "log")}, as_json)

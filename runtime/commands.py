@@ -21,7 +21,7 @@ from runtime.live import serve as serve_live
 from runtime.owners import check_owners
 from runtime.port import VenueSpec
 from runtime.recordings import Recording, faults, guests_from, limits_from, load_venue, play, spec_of_recording
-from runtime.regions import parse_param
+from runtime.regions import parse_params
 from runtime.replay import check_footer
 from runtime.replay import replay as replay_tape
 from runtime.screen import Screen
@@ -66,25 +66,25 @@ def serve(
     """`gateway serve` and `gateway record`."""
     check_owners()
     screen = Screen(sys.stderr)
-    settings = configuration.load(config)
-    connected = _venues(venues, settings)
-    for venue in connected:
-        if sim_seed is not None and venue.name != "kraken":
-            raise ConfigError(f"there is no embedded {venue.name}", place="--sim", mend="use --venues kraken")
-    followed = _symbols(symbols, settings)
-    guests = guests_from(followed, algo, abi, settings, screen.tell) if trade else Guests()
-    _tell_about(guests.specs, len(connected), screen)
-    chosen = configuration.load_limits(limits) if limits is not None else None
-    predictor = settings.features.predictor if trade else ""
-    spec = spec_of(
-        [_venue_spec(venue, settings, depth) for venue in connected], followed, guests,
-        chosen or limits_from(settings, screen.tell if trade else None), fees=settings.fees(),
-        tag=f"vg{secrets.token_hex(3)}",
-        predictors=predictors_of(predictor, settings.origin("features.predictor")),
-    )  # fmt: skip
-    record = record or (Path(settings.serve.record) if settings.serve.record else None)
-    control = control or (Path(settings.serve.control) if settings.serve.control else _own_socket(screen))
-    with screen.in_background():  # only now: what is told of a Python algo is on the screen before its file runs
+    with screen.in_background():
+        settings = configuration.load(config)
+        connected = _venues(venues, settings)
+        for venue in connected:
+            if sim_seed is not None and venue.name != "kraken":
+                raise ConfigError(f"there is no embedded {venue.name}", place="--sim", mend="use --venues kraken")
+        followed = _symbols(symbols, settings)
+        guests = guests_from(followed, algo, abi, settings, screen.tell_first) if trade else Guests()
+        _tell_about(guests.specs, len(connected), screen)
+        chosen = configuration.load_limits(limits) if limits is not None else None
+        predictor = settings.features.predictor if trade else ""
+        spec = spec_of(
+            [_venue_spec(venue, settings, depth) for venue in connected], followed, guests,
+            chosen or limits_from(settings, screen.tell if trade else None), fees=settings.fees(),
+            tag=f"vg{secrets.token_hex(3)}",
+            predictors=predictors_of(predictor, settings.origin("features.predictor")),
+        )  # fmt: skip
+        record = record or (Path(settings.serve.record) if settings.serve.record else None)
+        control = control or (Path(settings.serve.control) if settings.serve.control else _own_socket(screen))
         live = asyncio.run(
             serve_live(
                 spec, urls={venue.name: settings.venue(venue.name).url or venue.public_url for venue in connected},
@@ -148,7 +148,8 @@ def replay(
         _tell_about(session.engine.spec.algos, len(session.engine.spec.venues), screen)
         with sinks(session, actions=actions, fills=fills, books=books, guest_log=guest_log):
             result = play(session, tape, screen.tell)
-    is_same_session = algo is None and (chosen is None or tape.header is None or chosen == recorded_limits(tape.header))
+    is_limited = chosen is not None and (tape.header is None or chosen != recorded_limits(tape.header))
+    is_same_session = algo is None and not config and not is_limited
     if is_same_session and tape.footer is not None:
         result["recorded"] = tape.footer.hash
         if difference := check_footer(session, tape):
@@ -214,13 +215,8 @@ def tape_verify(file: Path, algo: Path | None, predictor: str = "", *, allow_pyt
 
 def algo_set(name: str, values: list[str], control: Path | None) -> dict[str, Any]:
     """`gateway algo set`."""
-    params = []
-    for text in values:
-        slot, mark, value = text.partition("=")
-        if not mark:
-            raise ConfigError(f"{text!r} is no slot=value", place="gateway algo set", mend="write for instance 3=25bps")
-        params.append(parse_param(slot.strip(), value, place="gateway algo set"))
-    request = Request(command="set", who=getpass.getuser(), target=name, params=tuple(params))
+    params = parse_params(values, "gateway algo set")
+    request = Request(command="set", who=getpass.getuser(), target=name, params=params)
     return {"outcome": ask(control, request)["text"]}
 
 

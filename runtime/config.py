@@ -35,6 +35,12 @@ def _not_bool(value: object) -> object:
     return value
 
 
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("printable characters are wanted")
+    return value
+
+
 def _socket_url(value: str) -> str:
     """Dialling an impossible address again and again would only look like a dead network."""
     if value:
@@ -90,8 +96,12 @@ class VenueSection(_Section):
 class AlgoSection(_Section):
     """`[[algos]]`: one deployment of a guest."""
 
-    name: Annotated[str, Field(min_length=1, max_length=32)] = Field(description="how it is called everywhere")
-    wasm: str = Field(description="path of the module; a .py is a Python algo, which is not sandboxed")
+    name: Annotated[str, Field(min_length=1, max_length=32), AfterValidator(_printable)] = Field(
+        description="how it is called everywhere"
+    )
+    wasm: str = Field(
+        description="path of the module, relative to this file; a .py is a Python algo, which is not sandboxed"
+    )
     symbols: Annotated[list[str], Field(min_length=1)] = Field(description="its symbols; the first is its primary")
     venues: list[str] = Field(
         default=[], description="where it sees and trades them, its own venue first; by default all of serve.venues"
@@ -141,6 +151,11 @@ class Config(_Section):
     def origin(self, where: str) -> str:
         """The file that said `where` (a dotted name), or `environment`."""
         return _origin(self._origins, where)
+
+    def base(self, where: str) -> Path:
+        """The folder that paths in `where` are relative to: that of its file; here, if the environment said it."""
+        file = Path(self.origin(where))
+        return file.parent if file.is_file() else Path()
 
     def venue(self, name: str) -> VenueSection:
         return self.venues.get(name, VenueSection())

@@ -13,16 +13,16 @@ from connectors.pool import PoolId
 from connectors.session import Venue
 from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS
 from risk.limits import Limits
-from runtime import abi
-from runtime.abi import Region
+from runtime.abi import Generation, Region
 from runtime.config import AlgoSection
 from runtime.features import Predictor
 from runtime.guest import Guest
 from runtime.guests import demo_wasm
 from runtime.host import AlgoHost
+from runtime.module.reader import MODULE_BYTES_MAX
 from runtime.port import VenueSpec
 from runtime.python.guest import PythonGuest, start_notice
-from runtime.regions import parse_param
+from runtime.regions import ConfigRegion, mesh_id, parse_param
 from runtime.session import fees_from, instruments_from, limits_from
 from runtime.sim.paper import Fees
 from runtime.spec import AlgoSpec, EngineSpec
@@ -55,6 +55,8 @@ def load_guest(path: str, name: str, source: bytes, generation: str = "", tell: 
     if is_python(path):
         if tell is not None:
             tell(start_notice(name), "warning")  # before, not after: loading it runs it
+        if generation not in ("", Generation.V0_4):
+            raise ModuleError(f"is Python: it has no abi {generation!r}", place=path, mend="leave abi out")
         return PythonGuest(source, name=path)
     vet(source, name=path or name, abi=generation)
     return AlgoHost(source, name=path or name, abi=generation)
@@ -104,17 +106,20 @@ def guests_for(symbols: Sequence[str], algo: Path | None, generation: str = "", 
     return guests
 
 
-def guests_of_config(sections: Sequence[AlgoSection], tell: Tell | None = None) -> Guests:
-    """The `[[algos]]` of a configuration. Raises ConfigError, ModuleError."""
+def guests_of_config(sections: Sequence[AlgoSection], tell: Tell | None = None, base: Path = Path()) -> Guests:
+    """The `[[algos]]` of a configuration, whose paths are relative to `base`. Raises ConfigError, ModuleError."""
     guests = Guests()
     for section in sections:
         place = f"algo {section.name}"
-        if len(section.mesh.encode()) > abi.LABEL_BYTES:
-            problem = f"mesh = {section.mesh!r} is longer than {abi.LABEL_BYTES} bytes"
-            raise ConfigError(problem, place=place, mend="shorten it")
         given = dict(enumerate(section.params)) if isinstance(section.params, list) else section.params
         params = tuple(parse_param(str(slot), value, place=f"{place}: params") for slot, value in given.items())
-        guest = load_guest(section.wasm, section.name, read_module(Path(section.wasm)), section.abi, tell)
+        try:
+            ConfigRegion().check(params)
+            mesh_id(section.mesh or "none")
+        except ConfigError as error:
+            raise ConfigError(error.problem, place=f"{place}: {error.place}", mend=error.mend) from None
+        path = str(base / section.wasm)
+        guest = load_guest(path, section.name, read_module(Path(path)), section.abi, tell)
         if params and Region.CONFIG not in guest.regions:
             problem = f"params are given, but a guest of generation {guest.generation} cannot read any"
             raise ConfigError(problem, place=place, mend="leave params out, or build it with the crate 0.4")
@@ -122,7 +127,7 @@ def guests_of_config(sections: Sequence[AlgoSection], tell: Tell | None = None) 
         spec = AlgoSpec(
             section.name, guest, tuple(section.symbols), tuple(section.venues), params, section.mesh, restarts
         )
-        guests.add(spec, section.wasm)
+        guests.add(spec, path)
     return guests
 
 
@@ -159,8 +164,9 @@ def guests_of_tape(
 
 def _find(path: str, sha256: str) -> bytes | None:
     candidates = [demo_wasm()]
-    if path and Path(path).is_file():
-        candidates.append(read_module(Path(path)))
+    file = Path(path)
+    if path and file.is_file() and file.stat().st_size <= MODULE_BYTES_MAX:  # a tape may name anything
+        candidates.append(read_module(file))
     return next((wasm for wasm in candidates if hashlib.sha256(wasm).hexdigest() == sha256), None)
 
 
@@ -241,14 +247,15 @@ def spec_of(
 
 
 def spec_of_tape(
-    header: Header, guests: Guests, limits: Limits | None, load: Callable[[str], Venue], predictor: str = "",
-    place: str = "tape",
+    header: Header, guests: Guests, limits: Limits | None, load: Callable[[str], Venue],
+    predictors: Callable[[str], Predictor] | None = None, place: str = "tape",
 ) -> EngineSpec:  # fmt: skip
-    """The session a tape records, with other limits if some are given; `predictor` is the operator's.
+    """The session a tape records, with other limits if some are given; `predictors` are the operator's.
 
-    Raises TapeError for a damaged header and what `predictors_of_tape` raises.
+    Raises TapeError for a damaged header, and for one that names a predictor though the operator gave none.
     """
-    predictors = predictors_of_tape(header, predictor, place)
+    if predictors is None:
+        predictors = predictors_of_tape(header, "", place)
     try:
         recorded, fees = limits_from(header), fees_from(header)
         venues = [(entry, instruments_from(entry)) for entry in header.venues]

@@ -151,9 +151,9 @@ class Desk:
         self.intents.drop(lambda _: True, code, now_ns)
         return self.cancel_all(lambda _: True, now_ns)
 
-    def fault(self, algo: AlgoInstance, fault: GuestFault, now_ns: int) -> None:
+    def fault(self, algo: AlgoInstance, fault: GuestFault, callback: str, now_ns: int) -> None:
         """A guest broke its contract: it is out, its orders go, nothing else notices."""
-        self.out.append(Notice("error", algo.disable(fault)))
+        self.out.append(Notice("error", algo.disable(fault, callback)))
         self.faulted.append(algo)
         self.intents.drop(lambda intent: intent.algo == algo.index, None, now_ns)
         self.cancel_all(lambda live: live.algo == algo.index, now_ns)
@@ -232,7 +232,7 @@ class Desk:
         try:
             algo.on_fill(fill, view)
         except GuestFault as fault:
-            self.fault(algo, fault, now_ns)
+            self.fault(algo, fault, "on_fill", now_ns)
 
     def rejected(self, algo: AlgoInstance, order_id: int, code: RejectCode, symbol_id: int, now_ns: int) -> None:
         if not algo.is_alive:
@@ -240,7 +240,7 @@ class Desk:
         try:
             algo.on_reject(abi.REJECT.pack(order_id, code, symbol_id))
         except GuestFault as fault:
-            self.fault(algo, fault, now_ns)
+            self.fault(algo, fault, "on_reject", now_ns)
 
     def loss_latched(self, now_ns: int) -> None:
         """The daily loss was passed: open orders of that quote currency go, reducing ones may come."""

@@ -244,7 +244,7 @@ class Engine:
             try:
                 actions = algo.on_book(book.buffer, view)
             except GuestFault as fault:
-                self.desk.fault(algo, fault, now_ns)
+                self.desk.fault(algo, fault, "on_book", now_ns)
             else:
                 if actions:
                     self.desk.act(algo, actions, now_ns)
@@ -381,7 +381,7 @@ class Engine:
             try:
                 actions = algo.on_shutdown()
             except GuestFault as fault:
-                self.desk.fault(algo, fault, now_ns)
+                self.desk.fault(algo, fault, "on_shutdown", now_ns)
                 continue
             self.desk.act(algo, actions, now_ns)
             algo.is_alive = False

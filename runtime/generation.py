@@ -17,14 +17,6 @@ from runtime.abi import Generation
 Refuse = Callable[[str, str], ModuleError]
 Exports = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
 
-# what a generation is recognised by and cannot do without
-_ENTRY: Final = {
-    Generation.V0_1: "algo_on_book",
-    Generation.V0_3: "algo_on_book_v3",
-    Generation.V0_3_0_NBBO: "algo_on_nbbo",
-    Generation.V0_3_2_NBBO: "algo_on_nbbo",
-    Generation.V0_4: "algo_on_book_v3",
-}
 # callback → export; a stub `algo_on_book` beside another entry is never called
 _CALLBACKS: Final[dict[Generation, dict[str, str]]] = {
     Generation.V0_1: {"on_book": "algo_on_book"},
@@ -54,10 +46,15 @@ def detect(module: Module, wanted: Generation | None, refuse: Refuse) -> Generat
     """The generation of a module, `wanted` if given and possible. Raises what `refuse(problem, mend)` makes."""
     found = _exports(module, refuse)
     _check_imports(module, refuse)
-    if wanted is not None:
-        if _ENTRY[wanted] not in found:
-            raise refuse(f"does not export {_ENTRY[wanted]}", f"abi = {str(wanted)!r} needs it: leave abi out")
-        return wanted
+    natural = _natural(found, refuse)
+    if wanted is None or wanted is natural:
+        return natural
+    if {wanted, natural} != {Generation.V0_3_0_NBBO, Generation.V0_3_2_NBBO}:
+        raise refuse(f"has the exports of {natural}, not of {wanted}", "leave abi out: it is for 0.3.0 against 0.3.2")
+    return wanted
+
+
+def _natural(found: Exports, refuse: Refuse) -> Generation:
     if "algo_on_message" in found and "algo_on_book_v3" in found:
         return Generation.V0_4
     if "algo_on_nbbo" in found:

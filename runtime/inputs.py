@@ -68,7 +68,7 @@ class ActionRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One action and its verdict: `approval` is its number, or 0 and `denied` says why.
 
     `by`: "algo", "intent" for a later order of an intent, or "gateway" for a cancel of ours on its behalf.
-    `client_order_id` is the order's, empty if denied. A cancel that ended a waiting intent has neither approval nor denial.
+    `client_order_id` is the order's, empty if denied. A cancel that ended a waiting intent has neither.
     """
 
     n: int

@@ -26,9 +26,9 @@ class AlgoInstance:
     """
 
     __slots__ = (
-        "_callbacks", "_is_changed", "_mail", "_shown", "_versions", "book_calls", "config", "deployment", "fees",
-        "guest", "index", "is_alive", "is_faulty", "mail_waiting", "mesh", "name", "restarts", "symbol_of", "trace",
-        "views",
+        "_callbacks", "_is_changed", "_mail", "_shown", "_versions", "book_calls", "config", "deployment", "fault",
+        "fees", "guest", "index", "is_alive", "is_faulty", "mail_waiting", "mesh", "name", "restarts", "symbol_of",
+        "trace", "views",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +47,7 @@ class AlgoInstance:
         self.fees = fees
         self.is_alive = True
         self.is_faulty = False
+        self.fault = ""  # what took it out last
         self.restarts = 0
         self.book_calls = 0
         self.trace = trace
@@ -169,13 +170,16 @@ class AlgoInstance:
 
     # --- the end, and another beginning ----------------------------------------------------------------------------
 
-    def disable(self, fault: GuestFault) -> str:
+    def disable(self, fault: GuestFault, callback: str) -> str:
         """Out, for good or until `restart`; returns what to tell the operator."""
         self.is_alive = False
         self.is_faulty = True
         self.guest.take_sent()
         self._drain()
-        return f"algo {self.name} disabled, its orders are being cancelled: {fault}"
+        hint = " (a panic, whose text is lost, or no room left in its heap)" if fault.detail == "unreachable" else ""
+        self.fault = f"{callback}: {fault}"
+        call = f"{callback}, call {self.callbacks[callback]}"
+        return f"algo {self.name} disabled in {call}, its orders are being cancelled: {fault}{hint}"
 
     def restart(self) -> None:
         """The module in its first state, with the position and orders it has. Raises ModuleError."""

@@ -147,7 +147,7 @@ class Intents:
         intent.is_waiting = False
         intent.orders.append(desk.next_name())
         self.open[key] = intent
-        if not desk.new(algo, order, intent.action, by, now_ns):
+        if not desk.new(algo, order, intent.action if by == "algo" else order, by, now_ns):
             self.open.pop(key, None)
 
     def chase(self, market: int, now_ns: int) -> None:

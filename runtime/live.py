@@ -2,12 +2,14 @@
 
 import asyncio
 import gc
+import os
 import signal
+import threading
 import traceback
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from connectors.errors import ConfigError
 from connectors.events import Notice
@@ -44,6 +46,8 @@ class Live:
         self._timer_ns = 0
         self._done = asyncio.Event()
         self._broken: Exception | None = None
+        self._is_ending = False
+        self._handlers: dict[int, Any] = {}  # of signals, as they were before
 
     def record(self, path: Path, algo_paths: dict[str, str], predictor: str = "") -> None:
         """Writes a tape from now on. Raises ConfigError when the file exists or cannot be made."""
@@ -137,10 +141,23 @@ class Live:
         self._done.set()
 
     def _signals(self) -> None:
-        """Ctrl-C and SIGTERM end it, SIGUSR1 is the kill switch, SIGUSR2 re-arms: as commands they are on the tape."""
+        """Ctrl-C and SIGTERM end it, SIGUSR1 is the kill switch, SIGUSR2 re-arms: as commands they are on the tape.
+
+        The first two are no callbacks of the loop, which a Python algo that never returns holds up: a second one of
+        them ends the process there and then.
+        """
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.stop)
+
+        def end(number: int, _frame: object) -> None:
+            if self._is_ending:
+                os.write(2, b"ended at once, by a second signal: nothing was cancelled, the tape has no end\n")
+                os._exit(128 + number)
+            self._is_ending = True
+            loop.call_soon_threadsafe(self.stop)
+
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._handlers[number] = signal.signal(number, end)
         loop.add_signal_handler(signal.SIGUSR1, self.feed, Command("kill", "SIGUSR1"))
         loop.add_signal_handler(signal.SIGUSR2, self._arm)
 
@@ -174,6 +191,8 @@ class Live:
                 self._finish(self._tape)
             elif self._tape is not None:
                 self._tape.cut()
+            for number, before in self._handlers.items():
+                signal.signal(number, before)
             gc.unfreeze()
 
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 from connectors.book import L2Book
 from connectors.errors import ConfigError
 from connectors.events import Notice
-from runtime.features import Features, Predictor
+from runtime.features import Features, Prediction, Predictor
 
 
 class Models:
@@ -24,8 +24,10 @@ class Models:
             return None
         try:
             prediction = model(memoryview(features.buffer).toreadonly(), book, now_ns)
-            if prediction is not None:
+            if isinstance(prediction, Prediction):
                 features.predict(prediction, now_ns)
+            elif prediction is not None:
+                raise TypeError(f"answered {type(prediction).__name__}, not a Prediction or None")  # noqa: TRY301 - told below
         except BaseException as error:  # noqa: BLE001 - whatever the user's code does, the turn goes on
             self._models[market] = None
             problem = f"predictor of {self._names[market]} raised {_said(error)}"

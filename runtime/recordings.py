@@ -91,7 +91,7 @@ def guests_from(symbols: Sequence[str], algo: Path | None, abi: str, config: Con
     """`--algo`, else the config's `[[algos]]`, else the demo guest."""
     if algo is not None or not config.algos:
         return guests_for(symbols, algo, abi, tell)
-    return guests_of_config(config.algos, tell)
+    return guests_of_config(config.algos, tell, config.base("algos"))
 
 
 def spec_of_recording(
@@ -102,14 +102,23 @@ def spec_of_recording(
     if header is None:
         return _foreign(recording, algo, abi, limits, tell)
     for option, value in (("--venue", recording.venue), ("--instrument", recording.instruments or None),
-                          ("--depth", recording.depth), ("--config", recording.config or None)):  # fmt: skip
+                          ("--depth", recording.depth)):  # fmt: skip
         if value is not None:
             problem = f"{file} is a tape of ours, whose header says that already"
             raise ConfigError(problem, place=option, mend=f"leave {option} out: it is for recordings made by others")
-    predictors_of_tape(header, recording.predictor, str(file))  # said before anything of anybody's is loaded
-    guests = guests_of_tape(header, algo, str(file), abi, allow_python=recording.allow_python, tell=tell)
+    config = configuration.load(recording.config, {}, default=False) if recording.config else Config()
+    if algo is None and config.algos:
+        guests = guests_of_config(config.algos, tell, config.base("algos"))
+    else:
+        guests = guests_of_tape(header, algo, str(file), abi, allow_python=recording.allow_python, tell=tell)
+    if limits is None and config.limits is not None:
+        limits = configuration.limits_of(config.limits, config.origin)
+    if config.features.predictor:
+        predictors = predictors_of(config.features.predictor, config.origin("features.predictor"))
+    else:
+        predictors = predictors_of_tape(header, recording.predictor, str(file))
     load = partial(load_venue, place=f"{file}: header")
-    return spec_of_tape(header, guests, limits, load, recording.predictor, str(file))
+    return spec_of_tape(header, guests, limits, load, predictors, str(file))
 
 
 def _foreign(recording: Recording, algo: Path | None, abi: str, limits: Limits | None, tell: Tell) -> EngineSpec:

@@ -158,7 +158,7 @@ _RANGES: Final = {
 }
 
 
-class Param(msgspec.Struct, frozen=True, array_like=True):
+class Param(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One parameter: its slot 0 … 31, its kind, and the word as the guest reads it, an i64.
 
     The word of an F64 is the double's bits, of a BOOL 0 or 1, of a BPS the number itself.
@@ -167,6 +167,15 @@ class Param(msgspec.Struct, frozen=True, array_like=True):
     slot: int
     kind: ParamKind
     word: int
+
+    @property
+    def text(self) -> str:
+        """As a person writes it."""
+        if self.kind is ParamKind.F64:
+            return repr(struct.unpack("<d", self.word.to_bytes(8, "little", signed=True))[0])
+        if self.kind is ParamKind.BOOL:
+            return "true" if self.word else "false"
+        return f"{self.word}bps" if self.kind is ParamKind.BPS else str(self.word)
 
 
 def parse_param(slot_text: str, value: object, *, place: str = _PLACE) -> Param:
@@ -208,6 +217,17 @@ def _word(value: object, where: _Where) -> tuple[ParamKind, int]:
         if _DECIMAL.fullmatch(value):
             return ParamKind.F64, _double_word(Decimal(value), value, where)
     raise _unreadable(value, where)
+
+
+def parse_params(texts: Sequence[str], place: str) -> tuple[Param, ...]:
+    """Parameters written `SLOT=VALUE`. Raises ConfigError naming `place`."""
+    params = []
+    for text in texts:
+        slot, mark, value = text.partition("=")
+        if not mark:
+            raise ConfigError(f"{text!r:.80} is no slot=value", place=place, mend="write for instance 3=25bps")
+        params.append(parse_param(slot.strip(), value, place=place))
+    return tuple(params)
 
 
 def _double_word(number: object, value: object, where: _Where) -> int:

@@ -99,7 +99,7 @@ class Rounds:
             if nbbo is None or not algo.is_alive or not (nbbo.touched(now_ns) or has_news):
                 continue
             nbbo.update(now_ns)
-            self._call(algo, lambda algo=algo, view=view: algo.on_nbbo(view), now_ns)  # type: ignore[misc]
+            self._call(algo, "on_nbbo", lambda a=algo, v=view: a.on_nbbo(v), now_ns)  # type: ignore[misc]
 
     # --- on_message ------------------------------------------------------------------------------------------------
 
@@ -112,7 +112,7 @@ class Rounds:
                 self.messages_lost += 1
                 continue
             label = sender.mesh.mesh_id if sender.mesh is not None else 0
-            self._call(algo, lambda a=algo, s=label, p=payload: a.on_message(s, p), now_ns)  # type: ignore[misc]
+            self._call(algo, "on_message", lambda a=algo, s=label, p=payload: a.on_message(s, p), now_ns)  # type: ignore[misc]
 
     # --- time ------------------------------------------------------------------------------------------------------
 
@@ -123,13 +123,13 @@ class Rounds:
             return
         for algo in self._algos:
             if algo.is_alive and "on_heartbeat" in algo.guest.callbacks:
-                self._call(algo, algo.on_heartbeat, now_ns)
+                self._call(algo, "on_heartbeat", algo.on_heartbeat, now_ns)
 
-    def _call(self, algo: AlgoInstance, callback: Callable[[], list[Action]], now_ns: int) -> None:
+    def _call(self, algo: AlgoInstance, name: str, callback: Callable[[], list[Action]], now_ns: int) -> None:
         try:
             actions = callback()
         except GuestFault as fault:
-            self._desk.fault(algo, fault, now_ns)
+            self._desk.fault(algo, fault, name, now_ns)
             return
         if actions:
             self._desk.act(algo, actions, now_ns)

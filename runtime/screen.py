@@ -32,6 +32,12 @@ class Screen:
     def tell(self, text: str, level: str = "warning") -> None:
         self._print(f"{_MARKS.get(level, ' ')} {plain(text, keep=chr(10))}")
 
+    def tell_first(self, text: str, level: str = "warning") -> None:
+        """`tell` that returns once it is written, or nobody reads: for what is said before something is done."""
+        self.tell(text, level)
+        if self._writer is not None:
+            self._writer.flush(FLUSH_S)
+
     def _print(self, line: str) -> None:
         if self._writer is not None:
             self._writer.put(line)
@@ -69,6 +75,7 @@ class _Writer(threading.Thread):
         self._lines: list[str] = []
         self._dropped = 0
         self._is_finishing = False
+        self._is_writing = False
         self._changed = threading.Condition()
 
     def put(self, line: str) -> None:
@@ -77,24 +84,32 @@ class _Writer(threading.Thread):
                 self._dropped += 1
             else:
                 self._lines.append(line)
-                self._changed.notify()
+                self._changed.notify_all()
+
+    def flush(self, timeout_s: float) -> None:
+        """Waits until all that was queued has been written, but no longer."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._lines and not self._is_writing, timeout_s)
 
     def finish(self, timeout_s: float) -> bool:
         """Whether all that was queued has been written."""
         with self._changed:
             self._is_finishing = True
-            self._changed.notify()
+            self._changed.notify_all()
         self.join(timeout_s)
         return not self.is_alive()
 
     def run(self) -> None:
         while True:
             with self._changed:
+                self._is_writing = False
+                self._changed.notify_all()
                 self._changed.wait_for(lambda: self._lines or self._is_finishing)
                 lines, self._lines = self._lines, []
                 dropped, self._dropped = self._dropped, 0
                 if not lines:
                     return
+                self._is_writing = True
             for line in lines:
                 _write(self._out, line)
             if dropped:

@@ -95,6 +95,8 @@ def action_row(session: Session, record: ActionRecord, now_ns: int) -> dict[str,
     if kind == ActionKind.INTENT:
         row["ttl_ms"] = ttl_ms  # the last two bytes are nobody else's
     denied = record.denied
+    if denied is None and record.approval == 0:
+        return row | {"verdict": "ended"}  # a cancel of an intent that had nothing open
     if denied is None:
         return row | {"verdict": "approved", "approval": record.approval, "client_order_id": record.client_order_id}
     return row | {

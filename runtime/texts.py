@@ -1,4 +1,4 @@
-"""Text that others wrote, made fit for a terminal: a tape, a module, a log line or a name may carry escape sequences."""
+"""Text that others wrote, made fit for a terminal: a tape, module, log line or name may hold escape sequences."""
 
 
 def plain(text: str, keep: str = "") -> str:

@@ -35,18 +35,21 @@ _FIELDS: Final = (
 
 
 class Action(NamedTuple):
-    """One action under the crate's names; `ttl_ms` is an intent's, in the struct's last two bytes."""
+    """One action under the crate's names; `ttl_ms` is an intent's, in the struct's last two bytes.
+
+    By default a new limit order at the instance's own venue: `Action(7, px, qty, side=1, venue_id=2)`.
+    """
 
     order_id: int
     px_1e9: int
     qty_1e8: int
     side: int
-    is_cancel: int
-    order_type: int
-    venue_id: int
-    pool_idx: int
-    symbol_idx: int
-    ttl_ms: int
+    is_cancel: int = 0
+    order_type: int = 0
+    venue_id: int = 0
+    pool_idx: int = 0
+    symbol_idx: int = 0
+    ttl_ms: int = 0
 
 
 _NOTHING: Final = (0,) * 10

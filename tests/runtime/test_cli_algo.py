@@ -294,3 +294,12 @@ def test_build_and_run_a_rust_algo(day: Path) -> None:
     for key in ("actions", "approved", "denied", "fills", "pnl"):
         assert rust[key] == python[key], key
     assert rust["fuel"]["on_book"]["calls"] == rust["callbacks"]["on_book"]
+
+
+def test_run_algo_starts_with_the_parameters_it_is_given(day: Path) -> None:
+    mine = algo("log.info(f'{ConfigRegion.read().get_i64(0)} {ConfigRegion.read().get_bps(3)}')")
+    result = told("run-algo", mine, day, "--instrument", INSTRUMENT, "--param", "0=51", "--param", "3=25bps")
+    assert result["log"][-1].endswith("51 25")
+    wrong = author("run-algo", mine, day, "--instrument", INSTRUMENT, "--param", "0=x")
+    assert wrong.exit_code == 4
+    assert "--param" in wrong.output

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import os
 import socket
 import threading
 from collections.abc import AsyncIterator
@@ -10,24 +11,28 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 from connectors.errors import ConfigError
 from connectors.registry import load
 from runtime import control
+from runtime.abi import Generation
 from runtime.cli import app
 from runtime.config import paper_limits
 from runtime.control import Request, ask
 from runtime.deploy import Guests, spec_of, venue_spec
-from runtime.inputs import Command
+from runtime.inputs import Command, Input
 from runtime.live import serve
 from runtime.regions import parse_param
 from runtime.screen import Screen
+from runtime.session import Session
 from runtime.sim.paper import Fees
 from runtime.spec import AlgoSpec
 from runtime.tape import TapeReader
 from tests.support.puppet import Puppet
+from tests.support.virtual import World
 
 
 @asynccontextmanager
@@ -35,10 +40,10 @@ async def running(path: Path, tape: Path | None = None) -> AsyncIterator[Puppet]
     """A gateway with one algo called `mm` on the embedded venue, for as long as the block lasts."""
     guest, guests = Puppet("on_book"), Guests()
     guests.add(AlgoSpec("mm", guest, ("BTC/USD",), params=(parse_param("0", 50),)))
-    spec = spec_of([venue_spec(load("kraken"), depth=10, depth_from="test")], ["BTC/USD"], guests, paper_limits(),
+    made = spec_of([venue_spec(load("kraken"), depth=10, depth_from="test")], ["BTC/USD"], guests, paper_limits(),
                    fees=Fees(), tag="t")  # fmt: skip
     task = asyncio.create_task(
-        serve(spec, urls={}, sim_seed=1, screen=Screen(io.StringIO()), record=tape, algo_paths={}, duration_s=30,
+        serve(made, urls={}, sim_seed=1, screen=Screen(io.StringIO()), record=tape, algo_paths={}, duration_s=30,
               control=path)
     )  # fmt: skip
     while not guest.heard and not task.done():
@@ -72,7 +77,7 @@ async def test_a_parameter_set_from_outside_reaches_the_guest_and_the_tape(tmp_p
             await asyncio.sleep(0.01)
         shown = await asyncio.to_thread(CliRunner().invoke, app, ["algo", "list", "--json", "--control", str(path)])
         algo = json.loads(shown.output)["mm"]
-        assert algo["params"] == {"0": [0, 51], "3": [3, 25]}
+        assert algo["params"] == {"0": "51", "3": "25bps"}
         assert algo["alive"]
     record = next(r for r in guest.regions_seen.values() if len(r) == 304)
     assert int.from_bytes(record[16:24], "little") == 51
@@ -90,6 +95,13 @@ async def test_a_parameter_set_from_outside_reaches_the_guest_and_the_tape(tmp_p
         ({"command": "set", "target": "mm", "params": [[0, 9, 5]]}, "cannot be read"),
         ({"command": "dance"}, "unknown command 'dance'"),
         ({"command": "set", "surprise": 1}, "cannot be read"),
+        ({"command": "set", "target": "mm", "params": [[0, 0, 5, 6]]}, "cannot be read"),
+        ({"command": "set", "target": "mm", "params": []}, "mm: no parameter is given"),
+        ({"command": "set", "target": "mm"}, "mm: no parameter is given"),
+        ({"command": "set", "target": "m" * 65, "params": [[0, 0, 5]]}, "target is 'mmm"),
+        ({"command": "set", "target": "mm", "who": "a" * 65, "params": [[0, 0, 5]]}, "who is 'aaa"),
+        ({"command": "set", "target": "mm", "who": "\x1b[2J", "params": [[0, 0, 5]]}, r"who is '\x1b[2J'"),
+        ({"command": "set", "target": "mm", "who": "a\nb", "params": [[0, 0, 5]]}, r"who is 'a\nb'"),
         ({}, "cannot be read"),
     ],
 )
@@ -102,6 +114,122 @@ async def test_what_is_refused_is_told_and_becomes_no_input(
         assert not answer["ok"]
         assert text in answer["text"]
     assert not [given for _, _, given in TapeReader(tape) if isinstance(given, Command) and given.name != "stop"]
+
+
+class Door:
+    """The control server on a session of its own: `answer` without a socket."""
+
+    def __init__(self, *specs: AlgoSpec, is_fed: bool = True) -> None:
+        self.world = World(algos=specs)
+        self.session = Session(self.world.engine.spec)
+        self.fed: list[Input] = []
+        self.said: list[str] = []
+        self.is_fed = is_fed
+        self._server = control.ControlServer(
+            Path("none"), self.session, self._feed, lambda text, _: self.said.append(text)
+        )
+
+    def _feed(self, given: Input) -> None:
+        self.fed.append(given)
+        if self.is_fed:
+            self.session.step(given, 1, lambda _: None)
+
+    def set(self, target: str) -> dict[str, Any]:
+        line = {"command": "set", "who": "ana", "target": target, "params": [[0, 0, 5]]}
+        return self._server.answer(json.dumps(line).encode())
+
+    def answer(self, line: bytes) -> dict[str, Any]:
+        return self._server.answer(line)
+
+
+def spec(name: str, generation: Generation = Generation.V0_4) -> AlgoSpec:
+    return AlgoSpec(name, Puppet("on_book", generation=generation), ("BTC/USD",))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"[" * 60_000, b'{"command":"set","params":[[0,0,5,' + b"[" * 60_000,
+     b'{"command":' * 5_000, b'{"command":"set","params":' + b"[" * 50_000, b"\xff", b"", b"7",
+     b'{"command":"set","params":[[' + b"9" * 5_000 + b",0,0]]}"],
+)  # fmt: skip
+def test_no_line_makes_it_raise(line: bytes) -> None:
+    answer = Door(spec("mm")).answer(line)
+    assert not answer["ok"]
+    assert answer["text"].startswith("cannot be read")
+
+
+def test_a_decoder_that_gives_up_does_not_make_it_raise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a line may hold what nobody reads, msgspec skips it by recursion, which ends in no DecodeError."""
+
+    def decode(*_: object, **__: object) -> None:
+        raise RecursionError("maximum recursion depth exceeded")
+
+    monkeypatch.setattr(msgspec.json, "decode", decode)
+    assert Door(spec("mm")).answer(b"{}")["text"].startswith("cannot be read: maximum recursion")
+
+
+def test_what_an_algo_would_never_see_is_refused_with_the_reason() -> None:
+    door = Door(spec("mm"), spec("old", Generation.V0_3), spec("out"))
+    assert door.set("mm") == {"ok": True, "text": "mm: 1 set, seen at its next callback"}
+    assert "generation 0.3 cannot read parameters" in door.set("old")["text"]
+    out = door.session.engine.algos[2]
+    out.is_alive = False
+    assert "out: it is disabled" in door.set("out")["text"]
+    door.session.step(Command("stop"), 2, lambda _: None)
+    assert "mm: the session has ended" in door.set("mm")["text"]
+    assert len(door.fed) == 1
+    assert door.said == ["ana set parameters of mm"]
+
+
+def test_what_the_engine_did_not_take_is_not_called_set() -> None:
+    """A session that broke takes no input any more, though nobody stopped it."""
+    door = Door(spec("mm"), is_fed=False)
+    assert door.set("mm") == {"ok": False, "text": "mm: nothing was set: the session is ending"}
+    assert door.said == []
+
+
+def test_the_status_of_many_algos_is_read_whole(tmp_path: Path) -> None:
+    """64 algos with 32 parameters each are more than a line from a person may be."""
+    algos = [{"name": f"algo{n}", "params": {str(slot): [1, -(2**62)] for slot in range(32)}} for n in range(64)]
+    answer = json.dumps({"ok": True, "algos": algos}).encode() + b"\n"
+    assert len(answer) > control.LINE_BYTES_MAX
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(tmp_path / "c.sock"))
+    server.listen()
+
+    def serve_once() -> None:
+        link = server.accept()[0]
+        link.recv(1000)
+        link.sendall(answer)
+        link.close()
+
+    thread = threading.Thread(target=serve_once)
+    thread.start()
+    assert ask(tmp_path / "c.sock", Request(command="status"))["algos"] == algos
+    thread.join()
+    server.close()
+
+
+async def test_the_umask_is_its_own_again_before_anything_is_awaited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever runs meanwhile would make its files unreadable to those who may read them."""
+    before = os.umask(0o022)
+    seen: list[int] = []
+
+    async def start(*_: Any, sock: socket.socket, **__: Any) -> None:
+        os.umask(current := os.umask(0o777))
+        seen.append(current)
+        sock.close()
+
+    monkeypatch.setattr(asyncio, "start_unix_server", start)
+    door = Door(spec("mm"))
+    try:
+        async with control.ControlServer(tmp_path / "c.sock", door.session, door._feed, lambda *_: None):
+            assert oct((tmp_path / "c.sock").stat().st_mode & 0o777) == "0o600"
+    finally:
+        os.umask(before)
+    assert seen == [0o022]
 
 
 async def test_nonsense_and_endless_lines_harm_nobody(tmp_path: Path) -> None:

@@ -270,7 +270,7 @@ def test_fresh_is_the_same_file_in_its_first_state() -> None:
 
 
 def test_pools_are_read_where_the_engine_put_them() -> None:
-    guest = algo("books = PoolBooks.read(); actions.push(Action(1, 2, 3, 1, 0, 0, 0, books.pool_ct, 0, 0))")
+    guest = algo("books = PoolBooks.read(); actions.push(Action(1, 2, 3, 1, pool_idx=books.pool_ct))")
     assert on_book(guest)[0][7] == 0
     guest.show(Region.POOL_BOOKS, PoolBooks.of(pool_ct=2, metas=[PoolMeta.of(fee_bps=30)]).to_bytes())
     assert on_book(guest)[0][7] == 2

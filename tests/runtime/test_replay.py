@@ -7,9 +7,15 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from runtime.inputs import ActionRecord
 from runtime.replay import REPEATS_MAX
+from runtime.session import Session
+from runtime.sinks import action_row
+from runtime.spec import AlgoSpec
 from tests.runtime.world import GATEWAY, INSTRUMENT, ROOT, gateway, recording, rows, told
 from tests.support.guests import once
+from tests.support.puppet import Puppet, cancel, intent
+from tests.support.virtual import World
 
 
 @pytest.fixture(autouse=True)
@@ -147,3 +153,11 @@ def test_one_file_under_two_names_is_refused(day: Path) -> None:
     ended = gateway("replay", day, "--instrument", INSTRUMENT, "--actions", "a", "--books", "b")
     assert ended.exit_code == 4
     assert "b: is asked for twice" in ended.stderr
+
+
+@pytest.mark.parametrize("ttl_ms", [0, 750, 65_535])
+def test_an_intents_row_has_its_time_to_live_and_no_others_has(ttl_ms: int) -> None:
+    session = Session(World(algos=[AlgoSpec("a", Puppet("on_book"), ("BTC/USD",))]).engine.spec)
+    asked = ActionRecord(1, 0, "algo", intent(7, 1, 100, 10**12, 0, ttl_ms), 1, "vg1", None)
+    assert action_row(session, asked, 5)["ttl_ms"] == ttl_ms
+    assert "ttl_ms" not in action_row(session, ActionRecord(1, 0, "algo", cancel(7), 1, "vg1", None), 5)

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -15,6 +16,19 @@ from runtime.screen import LINES_QUEUED_MAX, Screen
 from tests.runtime.world import gateway, start, told
 
 LIMIT_S = 30.0
+LOOPS = """
+from runtime.pyalgo import Algo
+
+
+class Loops(Algo):
+    def on_book(self, book, state, features, actions):
+        open("looping", "w").close()
+        while True:
+            pass
+
+
+ALGO = Loops
+"""
 
 
 def full_pipe() -> tuple[int, int]:
@@ -120,3 +134,20 @@ def test_a_recording_speaks_of_nothing_that_trades(tmp_path: Path, monkeypatch: 
     assert not [word for word in ("limits", "position", "PnL", "approved") if word in ended.stderr]
     trading = gateway("serve", "--sim", "--duration", "2.5")
     assert [word for word in ("limits", "position", "PnL", "approved") if word not in trading.stderr] == []
+
+
+def test_a_second_signal_ends_what_a_python_algo_holds_up(tmp_path: Path) -> None:
+    """No fuel stops Python: the first signal asks, the second does not."""
+    (tmp_path / "loops.py").write_text(LOOPS)
+    with start(tmp_path, "--algo", "loops.py") as process:
+        deadline = time.monotonic() + LIMIT_S
+        while not (tmp_path / "looping").exists():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.3)
+        process.send_signal(signal.SIGTERM)
+        _, stderr = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "ended at once, by a second signal" in stderr

@@ -57,7 +57,9 @@ def test_a_refusal_comes_back_as_the_child_made_it() -> None:
 def test_the_abi_is_handed_on() -> None:
     with pytest.raises(ModuleError, match=r"abi '0\.9\\x00' is not a generation"):
         vet(DEMO, name="m", abi="0.9\0")
-    assert vet(DEMO, name="m", abi="0.3").generation is Generation.V0_3
+    with pytest.raises(ModuleError, match=r"has the exports of 0\.4, not of 0\.3"):
+        vet(DEMO, name="m", abi="0.3")
+    assert vet(DEMO, name="m", abi="0.4").generation is Generation.V0_4
 
 
 def test_data_in_a_region_are_refused_by_the_layout() -> None:

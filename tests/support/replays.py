@@ -2,21 +2,28 @@
 
     python -m tests.support.replays TAPE TIMES NAME=MODULE[@LABEL] …
 
-For tests/system/test_guest_determinism.py, which runs it in processes of their own.
+For tests/system/test_guest_determinism.py, which runs it in processes of their own. A MODULE that ends in .py is
+Python, of which nothing counts the fuel. `taped` writes such tapes.
 """
 
 import hashlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from connectors.orders import Action
 from connectors.registry import load
 from runtime.deploy import Guests, spec_of_tape
+from runtime.digest import Digest
 from runtime.host import AlgoHost
+from runtime.inputs import Input
+from runtime.python.guest import PythonGuest
 from runtime.replay import replay
-from runtime.session import Session
+from runtime.session import Session, header_of
 from runtime.spec import AlgoSpec
-from runtime.tape import TapeReader
+from runtime.tape import TapeReader, TapeWriter
+from tests.support.virtual import World
 
 
 class Metered(AlgoHost):
@@ -36,10 +43,36 @@ class Metered(AlgoHost):
         return result
 
 
-def metered(path: str) -> Metered:
-    host = Metered(Path(path).read_bytes(), name=path)
+class Counted(PythonGuest):
+    """A Python algo that remembers how often it was called."""
+
+    burnt: list[int]
+
+    def _run(self, callback: str, *arguments: object) -> None:
+        self.burnt.append(self.fuel_used)
+        super()._run(callback, *arguments)
+
+
+def metered(path: str) -> Metered | Counted:
+    host = (Counted if path.endswith(".py") else Metered)(Path(path).read_bytes(), name=path)
     host.burnt = []
     return host
+
+
+@contextmanager
+def taped(world: World, path: Path, paths: dict[str, str], predictor: str = "") -> Iterator[Digest]:
+    """What the world's engine is fed within the block, and a stop at its end, on a tape with the hash of it all."""
+    digest = Digest()
+    writer = TapeWriter(path, header_of(world.engine.spec, paths, predictor))
+
+    def keep(given: Input) -> None:
+        digest.update(world.engine.trace)
+        writer.append(given, world.now_ns)
+
+    world.watchers.append(keep)
+    yield digest
+    world.command("stop")
+    writer.close(digest.hexdigest())
 
 
 def run(tape: Path, algos: list[str]) -> str:

@@ -1,8 +1,10 @@
 """Money and orders as a guest must be shown them: Fractions, and a table in the ABI's words."""
 
+from collections.abc import Mapping
 from fractions import Fraction
 from math import floor
 
+from runtime.inputs import ActionRecord
 from tests.support.algo_reference import ONE_1E8
 from tests.support.session_records import Nested
 
@@ -91,3 +93,18 @@ class Chase:
         nearest = max if self.side > 0 else min
         farthest = min if self.side > 0 else max
         self.px = farthest(nearest(self.px + self.side * self.step, touch), self.limit)
+
+
+def next_order(
+    chases: dict[tuple[int, int], Chase], record: ActionRecord, touch: tuple[int, ...], meta: Mapping[str, int] | None
+) -> tuple[int, int]:
+    """Price and quantity of a chase's next order, its first where the guest itself asked."""
+    order_id, limit, qty, side = record.action[:4]
+    bid, _, ask, _ = touch
+    assert meta is not None
+    key, near = (record.algo, order_id), ask if side > 0 else bid
+    if record.by == "algo":
+        chases[key] = Chase(side, limit, qty, near, meta["tick_size_1e9"], record.action[8])
+    else:
+        chases[key].again(near)
+    return chases[key].px, chases[key].left

@@ -13,8 +13,8 @@ from connectors.events import ExecReport, ExecType
 from runtime.inputs import ActionRecord, Command, GuestLine, Input, Trace
 from tests.support.nbbo_reference import book
 from tests.support.referee import Call, Fields, calls
-from tests.support.session_markets import Algo, Markets, Order, Place, View, pool_tables
-from tests.support.session_money import ACKED, DEAD, PARTIAL, Chase, Entry
+from tests.support.session_markets import Algo, Markets, Order, View, pool_tables
+from tests.support.session_money import ACKED, DEAD, PARTIAL, Chase, Entry, next_order
 from tests.support.session_records import Mismatch, Nested, differences, fees, flat, mesh_id, nothing
 from tests.support.session_script import Played
 
@@ -233,26 +233,14 @@ class Walk(Markets):
             self.seen["away"] += place is not view.own
             self.seen["pool"] += place.pool is not None
             self.seen["intent"] += kind == INTENT
-            if kind == INTENT and order_type == CHASE:
-                px, qty = self.chase(record, place)
+            if record.by == "intent" or (kind == INTENT and order_type == CHASE):
+                asked = px, qty
+                px, qty = next_order(self.chases, record, place.shown.touch(), place.meta)
+                if record.by == "intent" and asked != (px, qty):
+                    raise Mismatch(f"turn {self.turn_number}: an intent asked {asked}, must ask {(px, qty)}")
             entry = Entry(order_id, side, qty, 0 if order_type == MARKET and kind == NEW else px)
             view.table.append(entry)
             self.orders[record.client_order_id] = Order(algo, view, place, entry)
-
-    def chase(self, record: ActionRecord, place: Place) -> tuple[int, int]:
-        """Price and quantity of a chase's next order."""
-        order_id, limit, qty, side = record.action[:4]
-        bid, _, ask, _ = place.shown.touch()
-        assert place.meta is not None
-        if record.by == "algo":
-            tick = place.meta["tick_size_1e9"]
-            self.chases[record.algo, order_id] = Chase(
-                side, limit, qty, ask if side > 0 else bid, tick, record.action[8]
-            )
-        else:
-            self.chases[record.algo, order_id].again(ask if side > 0 else bid)
-        chase = self.chases[record.algo, order_id]
-        return chase.px, chase.left
 
     def report(self, report: ExecReport) -> None:
         order = self.orders[report.client_order_id]

@@ -1,5 +1,8 @@
 """The example algos of fixtures/algos, against the simulated market: each does what its README line promises."""
 
+import os
+import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
@@ -15,17 +18,20 @@ from connectors.orders import Action, OrderType
 from risk.denial import DenyReason
 from risk.limits import Limits
 from runtime.abi import ActionKind
+from runtime.guest import Guest
 from runtime.host import AlgoHost
 from runtime.inputs import ActionRecord, Input
+from runtime.python.guest import load_python
 from runtime.regions import Param, ParamKind
 from runtime.spec import AlgoSpec
+from tests.runtime.world import recording
 from tests.support.data import ROOT
 from tests.support.gateway import gateway, json_lines
 from tests.support.virtual import World
 
-SINGLE = ("market_maker", "market_maker_zig", "momentum", "grid", "twap", "speed_test")
-MAKERS = ("market_maker", "market_maker_zig")
-NAMES = (*SINGLE, "mesh_maker", "mesh_hedger")
+MAKERS = ("market_maker", "market_maker_zig", "market_maker_py")
+SINGLE = (*MAKERS, "momentum", "grid", "twap", "speed_test")
+RUST = ("market_maker", "momentum", "grid", "twap", "speed_test", "mesh_maker", "mesh_hedger")
 CLIP = 100_000
 WIDE = Limits(
     max_position_1e8=10**12, max_order_notional_1e9=10**14, max_order_rate=50, price_collar_bps=500,
@@ -33,8 +39,13 @@ WIDE = Limits(
 )  # fmt: skip
 
 
-def host(name: str) -> AlgoHost:
-    return AlgoHost((ROOT / f"fixtures/algos/{name}.wasm").read_bytes(), name=name)
+def file_of(name: str) -> Path:
+    return ROOT / "fixtures/algos" / ("market_maker_py/market_maker.py" if name.endswith("_py") else f"{name}.wasm")
+
+
+def host(name: str) -> Guest:
+    path = file_of(name)
+    return load_python(path) if path.suffix == ".py" else AlgoHost(path.read_bytes(), name=name)
 
 
 def example(name: str, params: dict[int, int] | None = None, *, label: str = "", symbol: str = "BTC/USD") -> AlgoSpec:
@@ -141,14 +152,33 @@ def test_a_full_market_maker_quotes_one_side_only(name: str) -> None:
 
 @pytest.mark.parametrize("symbol", ["BTC/USD", "DOGE/USD"])
 @pytest.mark.parametrize("params", [{}, {2: 1, 3: 10, 4: 3, 5: 500}], ids=["defaults", "tuned"])
-def test_the_zig_market_maker_does_exactly_what_the_rust_one_does(symbol: str, params: dict[int, int]) -> None:
+def test_the_market_maker_does_exactly_the_same_in_each_language(symbol: str, params: dict[int, int]) -> None:
     done = []
     for name in MAKERS:
         stage = Stage(example(name, params, symbol=symbol), symbol=symbol)
         stage.run(45)
         done.append([record.action for record in stage.actions])
     assert len(done[0]) > 20
-    assert done[0] == done[1]
+    assert done[0] == done[1] == done[2]
+
+
+@pytest.mark.parametrize(
+    "params", ["", "params = { 0 = 300_000, 1 = 900_000, 2 = 1, 3 = 4 }"], ids=["defaults", "tuned"]
+)
+def test_on_a_recording_the_market_makers_actions_are_equal(params: str, tmp_path: Path) -> None:
+    """Times, ids, prices, sizes, verdicts; Rust and Python log the same lines too, so the session's hash is one."""
+    tape = recording(tmp_path / "tape.jsonl", seconds=60)
+    done = {}
+    for name in MAKERS:
+        config, actions = tmp_path / f"{name}.toml", tmp_path / f"{name}.jsonl"
+        config.write_text(f'[[algos]]\nname = "mm"\nwasm = "{file_of(name)}"\nsymbols = ["BTC/USD"]\n{params}\n')
+        words = ("replay", str(tape), "--instrument", "BTC/USD:1:8:0.00005:0.5", "--config", str(config))
+        done[name] = gateway(*words, "--actions", str(actions)), json_lines(actions)
+    (rust, orders), (_, in_zig), (python, in_python) = done.values()
+    assert orders == in_zig == in_python
+    assert rust["hash"] == python["hash"]
+    assert rust["fills"] == python["fills"] > 0
+    assert {row["side"] for row in orders if row["kind"] == "new"} == {1, -1}
 
 
 # --- momentum --------------------------------------------------------------------------------------------------------
@@ -320,11 +350,10 @@ def test_an_example_runs_on_a_recorded_book_through_the_command(
 ) -> None:
     """301 recorded books of one second, deployed by a config file with a parameter."""
     config, actions = tmp_path / "gateway.toml", tmp_path / "actions.jsonl"
-    wasm = ROOT / f"fixtures/algos/{name}.wasm"
     config.write_text(f"""
 [[algos]]
 name = "example"
-wasm = "{wasm}"
+wasm = "{file_of(name)}"
 symbols = ["BTC/USD"]
 params = {{ 0 = {25 if name == "speed_test" else CLIP} }}
 """)
@@ -338,3 +367,32 @@ params = {{ 0 = {25 if name == "speed_test" else CLIP} }}
         assert done["actions"] == 3 * len(range(0, 301, 25)) - 1, "the last round is cut short by the shutdown's cancel"
     elif name in (*MAKERS, "grid"):
         assert {row["side"] for row in json_lines(actions)} >= {1, -1}
+
+
+# --- their own tests -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all, so that the crate is compiled once. Skips without cargo, fails without it in CI."""
+    if shutil.which("cargo") is None:
+        reason = "no cargo: the examples' own tests are not run"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return tmp_path_factory.mktemp("target")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUST)
+def test_cargo_test_passes_in_a_copy_of_an_example(name: str, target: Path, tmp_path: Path) -> None:
+    """Natively, where the crate cannot read parameters: each sets some and sees them followed."""
+    copy = tmp_path / name
+    shutil.copytree(ROOT / "fixtures/algos" / name, copy, ignore=shutil.ignore_patterns("target"))
+    words = ["cargo", "test", "--locked"]
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(target)}
+    done = subprocess.run(words, cwd=copy, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "warning" not in done.stderr
+    passed = sum(int(line.split()[3]) for line in done.stdout.splitlines() if line.startswith("test result: ok."))
+    assert passed >= 1

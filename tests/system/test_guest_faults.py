@@ -44,7 +44,7 @@ def test_it_is_disabled_its_orders_are_cancelled_and_the_others_go_on(fault: str
     world.run(30, until=lambda: world.engine.algos[0].is_faulty)
     assert world.engine.algos[0].callbacks["on_book"] == 50
     (notice,) = world.said("algo bad disabled")
-    assert notice.startswith("algo bad disabled, its orders are being cancelled")
+    assert notice.startswith("algo bad disabled in on_book, call 50, its orders are being cancelled")
     finished = [order for order in world.engine.oms.finished.values() if order.order_id == 7]
     assert [order.state for order in finished] == [OrderState.CANCELED]
     assert [record.by for record in world.actions if record.algo == 0] == ["algo", "gateway"]

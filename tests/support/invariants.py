@@ -1,0 +1,280 @@
+"""What holds after every turn of the engine, whatever came in; held against the engine's records from outside.
+
+Always: the gate's and the OMS's accounts agree, and so does what guests are shown; approvals rise and nothing is sent
+without one; after `kill` nothing is open but what a cancel is on its way for, and nothing new passes; each message is
+accounted for once; an intent gets no more than it asked for.
+
+Where reports of one order come in order and once (`is_ordered`): position and open orders together never pass
+`max_position`. A cancel's ack that overtakes executions, or an amend's told twice, frees what is still at risk.
+Where they come at once (`is_prompt`): after `kill` nothing is open at all.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from struct import Struct
+from typing import Any
+
+from connectors.events import ExecReport, ExecType, RejectCode
+from connectors.orders import Action
+from runtime import abi
+from runtime.abi import ActionKind, GuestStatus
+from runtime.engine import Engine
+from runtime.inputs import ActionRecord, Command, Input
+from runtime.instance import AlgoInstance
+from runtime.view import SymbolView
+from tests.support.puppet import Puppet
+
+POSITION = Struct("<q")
+ENDS = frozenset({RejectCode.KILL_SWITCH, RejectCode.DAILY_LOSS_LIMIT})
+
+
+class ViolationError(Exception):
+    """Something that must hold did not."""
+
+
+class StormGuest(Puppet):
+    """A puppet that counts its messages and keeps no records; `answers(guest, callback, records)` is what it does."""
+
+    def __init__(
+        self, index: int, *callbacks: str, answers: Callable[["StormGuest", str, tuple[Any, ...]], list[Action]]
+    ) -> None:
+        super().__init__(*callbacks, name=f"g{index}")
+        self.index = index
+        self.messages_sent = self.messages_heard = self.messages_trapped = 0
+        self._does = answers
+
+    def send(self, receiver: int, payload: bytes) -> None:
+        self.messages_sent += 1
+        super().send(receiver, payload)
+
+    def trap(self) -> list[Action]:
+        """What it sent in this callback is gone with it."""
+        self.messages_trapped += len(self.sent)
+        return super().trap()
+
+    def _called(self, callback: str, *records: Any) -> list[Action]:
+        self.messages_heard += callback == "on_message"
+        return self._does(self, callback, records)
+
+
+class AskedIntent:
+    """An intent that was let through: what it asked for, and got."""
+
+    def __init__(self, qty_1e8: int) -> None:
+        self.qty_1e8 = qty_1e8
+        self.got_1e8 = 0
+        self.executions: set[tuple[str, str]] = set()
+        self.is_over = False  # its guest was told so
+
+
+class Invariants:
+    """`check` after every turn, `rejected` whenever a guest hears on_reject. Raises ViolationError."""
+
+    def __init__(self, engine: Engine, guests: Sequence[StormGuest], *, is_prompt: bool, is_ordered: bool) -> None:
+        self._engine = engine
+        self._guests = guests
+        self._is_prompt = is_prompt
+        self._is_ordered = is_ordered
+        self._is_halted = False
+        self._approval = self._action = 0
+        self._approved: dict[str, set[str]] = {"add_order": set(), "amend_order": set(), "cancel_order": set()}
+        self._sent: set[str] = set()
+        self._intents: dict[tuple[int, int], AskedIntent] = {}
+        self._intent_of: dict[str, AskedIntent] = {}
+        self._rejects: list[tuple[int, tuple[int, int]]] = []  # how long the trace was, and the intent that ended
+
+    def rejected(self, algo: int, order_id: int, code: int) -> None:
+        """These codes end an intent of this id, unless they are the answer to another action with it."""
+        trace = self._engine.trace
+        last = trace[-1] if trace else None
+        is_answer = (
+            isinstance(last, ActionRecord)
+            and last.denied is not None
+            and (last.algo, last.action[0], last.denied.code) == (algo, order_id, code)
+        )
+        if code in ENDS and not is_answer:
+            self._rejects.append((len(trace), (algo, order_id)))
+
+    def check(self, given: Input) -> None:
+        if isinstance(given, Command) and given.name in ("kill", "arm"):
+            self._is_halted = given.name == "kill"
+        self._trace()
+        self._money()
+        self._orders()
+        if self._is_halted:
+            self._halted(is_now=isinstance(given, Command) and given.name == "kill")
+        for algo in self._engine.algos:
+            self._table(algo)
+        self._messages()
+
+    # --- what went out ---------------------------------------------------------------------------------------------
+
+    def _trace(self) -> None:
+        """The turn's records in order, each told intent's end between them."""
+        rejects, self._rejects = self._rejects, []
+        at = 0
+        for n, record in enumerate(self._engine.trace):
+            while at < len(rejects) and rejects[at][0] <= n:
+                self._end_intent(rejects[at][1])
+                at += 1
+            if isinstance(record, ActionRecord):
+                self._record(record)
+            elif isinstance(record, ExecReport):
+                self._report(record)
+            elif isinstance(record, bytes):
+                self._bytes(record)
+        for _, key in rejects[at:]:
+            self._end_intent(key)
+
+    def _end_intent(self, key: tuple[int, int]) -> None:
+        if key in self._intents:
+            self._intents[key].is_over = True
+
+    def _record(self, record: ActionRecord) -> None:
+        if record.n <= self._action:
+            raise ViolationError(f"action {record.n} after {self._action}")
+        self._action = record.n
+        kind, key = record.action[4], (record.algo, record.action[0])
+        is_later = record.by == "intent"  # one more order of an intent
+        if is_later and self._intents[key].is_over:
+            raise ViolationError(f"intent {key} is asked again after its guest was told that it is over")
+        if not record.approval:
+            return
+        if record.approval <= self._approval:
+            raise ViolationError(f"approval {record.approval} after {self._approval}")
+        self._approval = record.approval
+        if self._is_halted and kind != ActionKind.CANCEL:
+            raise ViolationError(f"approved though killed: {record.action}")
+        method = {ActionKind.CANCEL: "cancel_order", ActionKind.AMEND: "amend_order"}.get(ActionKind(kind), "add_order")
+        self._approved[method].add(record.client_order_id)
+        if kind == ActionKind.INTENT and not is_later:
+            self._intents[key] = AskedIntent(record.action[2])
+        if kind == ActionKind.INTENT or is_later:
+            self._intent_of[record.client_order_id] = self._intents[key]
+
+    def _bytes(self, data: bytes) -> None:
+        """No order leaves without its approval, none twice."""
+        if b"_order" not in data:
+            return
+        request = json.loads(data)
+        name = request["params"]["cl_ord_id"]
+        name = name[0] if isinstance(name, list) else name
+        if name not in self._approved[request["method"]]:
+            raise ViolationError(f"{request['method']} of {name} was sent without an approval")
+        if request["method"] == "add_order":
+            if name in self._sent:
+                raise ViolationError(f"{name} was sent twice")
+            self._sent.add(name)
+
+    def _report(self, report: ExecReport) -> None:
+        """What an intent's orders got, each execution once."""
+        intent = self._intent_of.get(report.client_order_id)
+        execution = (report.client_order_id, report.exec_id)
+        if intent is None or report.exec_type is not ExecType.TRADE or execution in intent.executions:
+            return
+        intent.executions.add(execution)
+        intent.got_1e8 += report.last_qty_1e8
+        if intent.got_1e8 > intent.qty_1e8:
+            raise ViolationError(f"an intent of {intent.qty_1e8} got {intent.got_1e8}")
+
+    # --- accounts --------------------------------------------------------------------------------------------------
+
+    def _money(self) -> None:
+        """Positions of gate and OMS, and the gate's sums of what is open."""
+        engine, account = self._engine, self._engine.gate.account
+        held, buys, sells = Counter[int](), Counter[int](), Counter[int]()
+        for (_, market), position in engine.oms.positions.items():
+            held[market] += position.qty_1e8
+        for live in account.live.values():
+            (buys if live.side > 0 else sells)[live.instrument] += live.leaves_1e8
+        most = engine.gate.limits.max_position_1e8
+        for market, exposure in enumerate(account.exposures):
+            if exposure.position_1e8 != held[market]:
+                raise ViolationError(f"market {market}: gate holds {exposure.position_1e8}, OMS {held[market]}")
+            if (exposure.open_buy_1e8, exposure.open_sell_1e8) != (buys[market], sells[market]):
+                raise ViolationError(f"market {market}: the sums of what is open are not those of its orders")
+            worst = max(exposure.worst_1e8(1, 0), exposure.worst_1e8(-1, 0))
+            if self._is_ordered and worst > most:
+                raise ViolationError(f"market {market}: worst case {worst} of {most}")
+
+    def _orders(self) -> None:
+        """The same orders are open for gate and OMS; intents wait or have one open."""
+        engine, account = self._engine, self._engine.gate.account
+        if engine.oms.orders.keys() != account.live.keys():
+            raise ViolationError(f"open for one alone: {engine.oms.orders.keys() ^ account.live.keys()}")
+        if {(live.algo, live.order_id): name for name, live in account.live.items()} != account.open_ids:
+            raise ViolationError("the gate's ids are not those of its open orders")
+        counts = Counter(live.algo for live in account.live.values())
+        if counts != Counter(account.open_counts):
+            raise ViolationError(f"open orders {dict(counts)}, counted {account.open_counts}")
+        intents = engine.desk.intents.open
+        waiting = {key for key, intent in intents.items() if intent.is_waiting}
+        if waiting != engine.gate.reserved:
+            raise ViolationError(f"intents waiting {waiting}, ids reserved {engine.gate.reserved}")
+        if not intents.keys() <= waiting | account.open_ids.keys():
+            raise ViolationError("an intent neither waits nor has an order open")
+
+    def _halted(self, *, is_now: bool) -> None:
+        """After `kill`: what is open was asked to be gone in that turn, and no intent is left."""
+        engine = self._engine
+        live = engine.gate.account.live
+        if engine.desk.intents.open or (self._is_prompt and live):
+            raise ViolationError(f"killed, and open: {[*live]}, intents {[*engine.desk.intents.open]}")
+        if is_now:
+            cancelled = {
+                record.client_order_id
+                for record in engine.trace
+                if isinstance(record, ActionRecord) and record.by == "gateway" and record.approval
+            }
+            if not live.keys() <= cancelled:
+                raise ViolationError(f"killed, and not cancelled: {live.keys() - cancelled}")
+
+    # --- what guests are shown -------------------------------------------------------------------------------------
+
+    def _table(self, algo: AlgoInstance) -> None:
+        unseen = sum(self._view(algo, view) for view in algo.views)
+        if unseen != algo.deployment.unseen:
+            raise ViolationError(f"{algo.name}: {unseen} finished orders to be shown, counted {algo.deployment.unseen}")
+
+    def _view(self, algo: AlgoInstance, view: SymbolView) -> int:
+        """Position and order table of one symbol as its guest reads them; returns how many rows are DEAD."""
+        engine, buffer, table = self._engine, view.state.buffer, view.state._table
+        markets = [market for market, symbol in algo.symbol_of.items() if symbol == view.symbol_id]
+        positions = engine.oms.positions
+        held = sum(positions[algo.index, market].qty_1e8 for market in markets if (algo.index, market) in positions)
+        if POSITION.unpack_from(buffer)[0] != held:
+            raise ViolationError(f"{algo.name}: shown {POSITION.unpack_from(buffer)[0]}, holds {held}")
+        count = buffer[abi.ORDER_CT_AT]
+        if count != len(table) or count > abi.ORDERS_MAX:
+            raise ViolationError(f"{algo.name}: {count} rows, {len(table)} orders")
+        dead = 0
+        for slot, order in enumerate(table):
+            row = abi.OPEN_ORDER.unpack_from(buffer, abi.ORDERS_AT + slot * abi.ORDER_BYTES)
+            facts = (order.order_id, order.px_1e9, order.side * order.qty_1e8, order.filled_1e8, order.side)
+            if order.slot != slot or row[:5] != facts:
+                raise ViolationError(f"{algo.name}: row {slot} is {row}, the order {order.slot} {facts}")
+            if (row[5] == GuestStatus.DEAD) != order.is_finished:
+                raise ViolationError(f"{algo.name}: row {slot} is {row}, the order {order.state}")
+            dead += order.is_finished
+        if dead != view.state.dead:
+            raise ViolationError(f"{algo.name}: {dead} rows are DEAD, counted {view.state.dead}")
+        shown = {order.client_order_id for order in table}
+        for live in engine.gate.account.live.values():
+            if live.algo == algo.index and live.instrument in markets and live.client_order_id not in shown:
+                raise ViolationError(f"{algo.name}: {live.client_order_id} is open and not shown")
+        return dead
+
+    # --- messages --------------------------------------------------------------------------------------------------
+
+    def _messages(self) -> None:
+        """Each message sent was handed over, dropped and counted, taken by a trap, or waits."""
+        rounds, guests = self._engine.rounds, self._guests
+        sent = sum(guest.messages_sent for guest in guests)
+        known = sum(guest.messages_heard + guest.sent_dropped + guest.messages_trapped for guest in guests)
+        known += rounds.messages_lost + len(rounds._mail)
+        if sent != known:
+            raise ViolationError(f"{sent} messages sent, {known} accounted for")
+        waiting = Counter(sender.index for sender, _, _ in rounds._mail)
+        if any(algo.mail_waiting != waiting[algo.index] for algo in self._engine.algos):
+            raise ViolationError("messages waiting are not those counted by sender")
