@@ -303,7 +303,9 @@ class Gate:
         self.state = TradingState.HALTED
 
     def reduce(self) -> None:
-        self.state = TradingState.REDUCING
+        """Only what reduces passes from here on; a halt stays one."""
+        if self.state is not TradingState.HALTED:
+            self.state = TradingState.REDUCING
 
     def arm(self) -> None:
         """A person re-arms: trading state and loss latch; the day's PnL starts anew where a latch was taken off."""

@@ -213,7 +213,7 @@ class Desk:
         if order.is_finished:
             self._our_cancels.discard(report.client_order_id)
         if self.intents.open:
-            self.intents.follow(order, report, is_fill=applied.fill)
+            self.intents.follow(order, report)
 
     def _filled(self, algo: AlgoInstance, order: Order, report: ExecReport, now_ns: int) -> None:
         view = algo.view_of(order.instrument)

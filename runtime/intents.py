@@ -47,11 +47,11 @@ class Policy(IntEnum):
 class Intent:
     """One intent in work. `asked_1e9` is the price of its last order, 0 before the first.
 
-    `orders`: client order ids of all its orders. `unseen_1e8`: filled by the venue's count, executions not here yet.
+    `orders`: the client order ids of all its orders, and what each of them filled.
     """
 
     __slots__ = ("action", "algo", "asked_1e9", "deadline_ns", "is_waiting", "left_1e8", "limit_1e9", "market",
-                 "order_id", "orders", "policy", "side", "step_1e9", "unseen_1e8")  # fmt: skip
+                 "newest", "order_id", "orders", "policy", "side", "step_1e9")  # fmt: skip
 
     def __init__(self, algo: int, market: int, action: Action, now_ns: int) -> None:
         order_id, px_1e9, qty_1e8, side, _, policy, _, _, _, ttl_ms = action
@@ -64,8 +64,8 @@ class Intent:
         self.left_1e8 = qty_1e8
         self.deadline_ns = now_ns + ttl_ms * MS_NS if ttl_ms else 0
         self.market = market
-        self.orders: list[str] = []
-        self.unseen_1e8 = 0
+        self.orders: dict[str, int] = {}
+        self.newest = ""  # of them
         self.is_waiting = False  # for the next book: no order of it is open
         self.asked_1e9 = 0
         self.step_1e9 = 0
@@ -100,17 +100,11 @@ class Intent:
     def is_over(self, now_ns: int) -> bool:
         return 0 < self.deadline_ns <= now_ns
 
-    def filled(self, qty_1e8: int) -> None:
-        """One execution of one of its orders."""
-        seen_before = min(qty_1e8, self.unseen_1e8)
-        self.unseen_1e8 -= seen_before
-        self.left_1e8 -= qty_1e8 - seen_before
-
-    def ended(self, order: Order, cum_qty_1e8: int) -> None:
-        """One of its orders is over; `cum_qty_1e8` is the venue's own count of what it filled."""
-        ahead = max(cum_qty_1e8 - order.filled_1e8, 0)
-        self.unseen_1e8 += ahead
-        self.left_1e8 -= ahead
+    def count(self, order: Order, report: ExecReport) -> None:
+        """A report on one of its orders: what was filled, by our count or by the venue's own, whichever is more."""
+        venue_1e8 = report.cum_qty_1e8 if order.is_finished else 0
+        self.orders[order.client_order_id] = max(self.orders[order.client_order_id], order.filled_1e8, venue_1e8)
+        self.left_1e8 = self.action[2] - sum(self.orders.values())
 
 
 class Intents:
@@ -145,30 +139,31 @@ class Intents:
         bid_1e9, ask_1e9 = market.book.touch()
         order = intent.order(intent.price_1e9(ask_1e9 if intent.side > 0 else bid_1e9, tick_1e9))
         intent.is_waiting = False
-        intent.orders.append(desk.next_name())
+        intent.newest = desk.next_name()
+        intent.orders[intent.newest] = 0
         self.open[key] = intent
         if not desk.new(algo, order, intent.action if by == "algo" else order, by, now_ns):
             self.open.pop(key, None)
 
     def chase(self, market: int, now_ns: int) -> None:
         """A valid book: intents that wait for one at this market ask again."""
-        for intent in [intent for intent in self.open.values() if intent.is_waiting and intent.market == market]:
+        for key, intent in [item for item in self.open.items() if item[1].is_waiting and item[1].market == market]:
+            if self.open.get(key) is not intent or not intent.is_waiting:
+                continue  # what became of one before it ended this one, too
             algo = self._desk.algos[intent.algo]
             if not algo.is_alive or intent.left_1e8 <= 0 or intent.is_over(now_ns):
                 self.forget(intent.algo, intent.order_id)
             else:
                 self._ask(algo, intent, "intent", now_ns)
 
-    def follow(self, order: Order, report: ExecReport, *, is_fill: bool) -> None:
+    def follow(self, order: Order, report: ExecReport) -> None:
         """An order was reported on, maybe an intent's: is there more to ask?"""
         intent = self.open.get((order.algo, order.order_id))
         if intent is None or order.client_order_id not in intent.orders:
             return
-        if is_fill:
-            intent.filled(report.last_qty_1e8)
-        if not order.is_finished or intent.is_waiting or order.client_order_id != intent.orders[-1]:
+        intent.count(order, report)
+        if not order.is_finished or intent.is_waiting or order.client_order_id != intent.newest:
             return
-        intent.ended(order, report.cum_qty_1e8)
         if order.state is OrderState.REJECTED or intent.is_spent:
             self.forget(order.algo, order.order_id)
         else:

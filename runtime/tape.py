@@ -277,6 +277,9 @@ class TapeReader:
             raise TapeError(problem, place=str(self.path), mend="nothing of it can be read: give another copy")
         if first is None:
             raise TapeError("is empty", place=str(self.path), mend="give a tape with lines in it")
+        if not first.lstrip().startswith(b"{"):
+            mend = 'give a tape, or lines of {"recv_ns":…,"raw":"…"}'
+            raise TapeError("line 1 cannot be read: it is no JSON object", place=str(self.path), mend=mend)
         if b'"venuegate_tape"' not in first[:200]:
             return None
         try:

@@ -9,6 +9,7 @@ from typing import Final
 from connectors.errors import ModuleError
 
 MEND: Final = "build it for wasm32-unknown-unknown with the target features left as they are"
+CUT: Final = "give the whole file: it ends too early"
 NAME_BYTES_MAX: Final = 1_000
 
 VALUE_TYPES: Final = {0x7F: "i32", 0x7E: "i64", 0x7D: "f32", 0x7C: "f64", 0x70: "funcref", 0x6F: "externref"}
@@ -52,7 +53,7 @@ class Cursor:
     def sub(self, size: int, what: str) -> "Cursor":
         """The next `size` bytes as a cursor of their own; this one goes on behind them."""
         if size > self.end - self.at:
-            raise self.refused(f"{what} of {size} bytes is cut short: {self.end - self.at} are left")
+            raise self.refused(f"{what} of {size} bytes is cut short: {self.end - self.at} are left", CUT)
         inner = Cursor(self.data, self.name, self.at, self.at + size)
         self.at += size
         return inner
@@ -64,7 +65,7 @@ class Cursor:
 
     def byte(self, what: str) -> int:
         if self.at >= self.end:
-            raise self.refused(f"{what} is cut short")
+            raise self.refused(f"{what} is cut short", CUT)
         self.at += 1
         return self.data[self.at - 1]
 

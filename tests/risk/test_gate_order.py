@@ -10,6 +10,7 @@ import pytest
 
 from connectors.events import ExecType
 from connectors.orders import Approved, NewOrder, OrderType
+from risk.checks import TradingState
 from risk.denial import Denied, DenyReason
 from tests.risk.world import FINE, SECOND, World, limits, px, qty, usd
 
@@ -27,7 +28,7 @@ def _instrument(world: World, **changes: Any) -> None:
 
 # what is wrong, in the order in which it is told, and how it is put right
 LADDER: list[tuple[DenyReason, Mend]] = [
-    (DenyReason.KILL_SWITCH, lambda world, _: world.gate.reduce()),
+    (DenyReason.KILL_SWITCH, lambda world, _: setattr(world.gate, "state", TradingState.REDUCING)),
     (DenyReason.INVALID_ORDER, lambda _, order: order.update(side=1)),
     (DenyReason.INSTRUMENT_NOT_ALLOWED, lambda _, order: order.update(symbol_idx=0)),
     (DenyReason.UNKNOWN_POOL, lambda _, order: order.update(pool_idx=0)),

@@ -277,7 +277,7 @@ class Storm:
         """
         rng = self.rng
         name = rng.choice(["arm"] * 6 + ["kill", "kill", "reduce", "set", "set", "bogus", ""])
-        if self.world.engine.state is TradingState.HALTED and (name == "reduce" or rng.random() < 0.7):
+        if self.world.engine.state is TradingState.HALTED and rng.random() < 0.7:
             name = "arm"
         if rng.random() < 0.003:
             name = "stop"

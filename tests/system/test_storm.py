@@ -163,7 +163,7 @@ PLANTED: dict[str, tuple[str, Mode, Plant]] = {
         replaced(risk.gate, "CHECKS", tuple(check for check in CHECKS if check is not check_position)),
     ),
     "an intent's id stays reserved": ("ids reserved", Mode.CALM, replaced(Intents, "forget", forget)),
-    "an intent forgets its fills": ("an intent of", Mode.CALM, replaced(Intent, "filled", nothing)),
+    "an intent forgets its fills": ("an intent of", Mode.CALM, replaced(Intent, "count", nothing)),
     "finished orders are not counted": (
         "rows are DEAD", Mode.CALM, replaced(AlgoState, "update", update(AlgoState.update)),
     ),
