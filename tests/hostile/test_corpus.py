@@ -8,6 +8,8 @@ from tests.hostile.corpus import CASES, Case
 from tests.hostile.refused import REFUSED, Refused
 from tests.hostile.runner import outcomes
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.name)
 def test_it_is_refused_in_words(case: Refused) -> None:

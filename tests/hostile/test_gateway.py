@@ -11,6 +11,8 @@ from tests.hostile.corpus import CASES, Case
 from tests.support.guests import every
 from tests.support.virtual import OTHER, World
 
+pytestmark = pytest.mark.slow
+
 # what a market alone brings about: orders and mesh messages need a guest that asks for them
 BY_ITSELF = {"on_book", "on_nbbo", "on_heartbeat", "on_shutdown"}
 REACHED = [case for case in CASES if case.expected.partition(":")[0] in BY_ITSELF]

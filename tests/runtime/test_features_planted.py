@@ -12,6 +12,8 @@ from connectors.book import L2Book
 from runtime.features import bars, flow, record, trades
 from tests.support.features_reference import Pair, live
 
+pytestmark = pytest.mark.slow
+
 SECOND = 10**9
 
 

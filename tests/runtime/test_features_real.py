@@ -7,6 +7,8 @@ import pytest
 from tests.support.features_reference import Pair
 from tests.support.reference import books, recording
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.real_data
 @pytest.mark.parametrize(

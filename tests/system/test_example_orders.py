@@ -14,6 +14,8 @@ from runtime.algostate import AlgoState
 from runtime.host import AlgoHost
 from tests.support.data import ROOT
 
+pytestmark = pytest.mark.slow
+
 SECOND = 10**9
 NAMES = ("market_maker", "market_maker_zig", "momentum", "grid", "twap", "speed_test", "mesh_maker", "mesh_hedger")
 CLIP = 100_000

@@ -29,6 +29,8 @@ from tests.support.data import ROOT
 from tests.support.gateway import gateway, json_lines
 from tests.support.virtual import World
 
+pytestmark = pytest.mark.slow
+
 MAKERS = ("market_maker", "market_maker_zig", "market_maker_py")
 SINGLE = (*MAKERS, "momentum", "grid", "twap", "speed_test")
 RUST = ("market_maker", "momentum", "grid", "twap", "speed_test", "mesh_maker", "mesh_hedger")

@@ -41,7 +41,7 @@ FIRST = int(os.environ.get("VENUEGATE_SEED", "0"))
 STEPS = 250
 USD = 10**9
 
-pytestmark = pytest.mark.timeout(300 + 5 * SEEDS)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + 5 * SEEDS)]
 
 
 # --- storms ----------------------------------------------------------------------------------------------------------
