@@ -4,7 +4,7 @@ One of our tapes says itself what it is of; a recording made by others says noth
 and the files named there, must.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -143,13 +143,11 @@ def _foreign(recording: Recording, algo: Path | None, abi: str, limits: Limits |
     return spec
 
 
-def play(
-    session: Session, tape: TapeReader, tell: Tell, around: Callable[[Callable[[], int]], object] = lambda run: run()
-) -> dict[str, Any]:
-    """Replays the whole tape and says what a person should know of it; the summary. `around` runs the replay."""
+def play(session: Session, tape: TapeReader, tell: Tell) -> dict[str, Any]:
+    """Replays the whole tape and says what a person should know of it; the summary."""
     notices, seen = Notices(tell), BooksSeen()
     session.watchers.append(seen)
-    around(lambda: replay(session, tape, notices.carry))
+    replay(session, tape, notices.carry)
     notices.close()
     if tape.cut_short:
         tell(f"{tape.path} is cut short {tape.cut_short}; what was readable was replayed", "warning")

@@ -18,9 +18,9 @@ _NO_FEATURES: Final = bytearray(256)
 class SymbolView:
     """The k-th symbol of a deployment.
 
-    `own`: its market at the algo's own venue. `slots`: market of a pool → its slot. `features` is None where the guest
-    has no such region, `nbbo` where it has no on_nbbo or the symbol one source only. `position` is kept here only where
-    there are several markets: with one, the OMS has the same.
+    `own`: its market at the algo's own venue. `slots`: market of a pool → its slot. `features` is zeros where the guest
+    has no such region, `nbbo` None where it has no on_nbbo or the symbol one source only. `position` is kept here only
+    where there are several markets: with one, the OMS has the same.
     """
 
     __slots__ = ("features", "has_news", "is_due", "nbbo", "own", "pools", "position", "slots", "state", "symbol_id")
