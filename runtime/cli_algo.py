@@ -1,5 +1,6 @@
 """`gateway init`, `build`, `inspect` and `run-algo`: an author's commands. `cli.py` registers them."""
 
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -166,6 +167,7 @@ def _run_algo(app: typer.Typer, show: Show, exit_of: ExitOf) -> None:
 
 def _again_and_again(changed: Iterable[None], once: Callable[[], object]) -> None:
     """A mistake is told, and its mending waited for; Ctrl-C is the ordinary end."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits it ignored
     try:
         for _ in changed:
             try:
