@@ -5,7 +5,6 @@ Markets are numbered venue by venue: one per symbol in the session's order, then
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Final
 
 from connectors.book import L2Book
 from connectors.instrument import Instrument
@@ -25,7 +24,6 @@ from runtime.spec import AlgoSpec, EngineSpec
 from runtime.view import SymbolView
 
 Follower = tuple[AlgoInstance, SymbolView]
-NBBO_CALLBACK: Final = "on_nbbo"
 
 
 class Assembly:
@@ -98,7 +96,7 @@ class Assembly:
         place = own - ports[0].first
         venues = [(port, port.first + place) for port in ports]
         slots = {market: slot for (symbol, slot), market in deployment.pools.items() if symbol == k}
-        if NBBO_CALLBACK in algo.guest.callbacks and len(venues) + len(slots) > 1:
+        if "on_nbbo" in algo.guest.callbacks and len(venues) + len(slots) > 1:
             sources = [Source(port.venue_id, self.books[market], port.link) for port, market in venues]
             view.nbbo = Nbbo(k, sources, algo.guest.generation, self.spec.limits.max_book_age_ns)
         if slots:
