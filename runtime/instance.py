@@ -174,7 +174,7 @@ class AlgoInstance:
         """Out, for good or until `restart`; returns what to tell the operator."""
         self.is_alive = False
         self.is_faulty = True
-        self.guest.take_sent()
+        self.guest.sent_dropped += len(self.guest.take_sent())  # what it sent in the callback that broke
         self._drain()
         hint = " (a panic, whose text is lost, or no room left in its heap)" if fault.detail == "unreachable" else ""
         self.fault = f"{callback}: {fault}"
