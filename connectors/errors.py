@@ -11,6 +11,10 @@ VenuegateError
 ├── BookGap               one book is no longer what the venue has: drop it, resubscribe it, go on
 ├── WireError             bytes from a venue that cannot be explained
 │   └── NumberError       a number that cannot be held exactly
+├── QuoteError            this pool cannot do that: not enough in it, or an amount it refuses
+│   └── Beyond            the answer lies outside the part of its state that was read: read more, ask again
+├── PoolRefused           a pool's contract is not what the plan says, or not one that can be quoted: do not show it
+├── Unpublishable         no book can be made of this pool, or of these pools, now
 └── GuestFault            a guest trapped, ran out of fuel or handed over a bad pointer: disable that instance
 ```
 Nothing below `InputError` ever reaches a user as a traceback; nothing here is used for control flow within one file.
@@ -67,6 +71,27 @@ class WireError(VenuegateError):
 
 class NumberError(WireError):
     """A number's text cannot be held exactly at the scale asked for."""
+
+
+class QuoteError(VenuegateError):
+    """A pool cannot do that swap: not enough in it, an amount it refuses, or beyond the part of its state we hold."""
+
+
+class Beyond(QuoteError):  # noqa: N818 - what was asked lies beyond the known part of the state
+    """The answer needs ticks outside the range that was read: read more, then ask again."""
+
+
+class PoolRefused(VenuegateError):  # noqa: N818 - a state of the pool, no fault of ours
+    """This pool is not shown; the text is the reason."""
+
+
+class Unpublishable(VenuegateError):  # noqa: N818 - a state of the pool, no fault of ours
+    """No book can be made of this pool now. `reason` is a short stable sentence, `detail` says what was seen."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        self.reason = reason
+        self.detail = detail
+        super().__init__(f"{reason}: {detail}" if detail else reason)
 
 
 class GuestFault(VenuegateError):  # noqa: N818 - a fault is the guest's, not an error of ours

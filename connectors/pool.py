@@ -15,6 +15,7 @@ import msgspec
 from connectors.errors import ConfigError, NumberError
 
 ADDRESS_BYTES = 32
+EVM_BYTES = 20
 _U16, _U32, _U64, _U128, _I32 = 2**16 - 1, 2**32 - 1, 2**64 - 1, 2**128 - 1, 2**31 - 1
 CHAIN_UNUSED = 255  # ChainFee's default in the crate: no chain has this id
 
@@ -98,6 +99,13 @@ class PoolId(msgspec.Struct, frozen=True, array_like=True):
     def key(self) -> tuple[int, bytes, int]:
         """What makes it this pool: chain, address, pair."""
         return self.venue_id, self.address, self.pair_index
+
+    @property
+    def name(self) -> str:
+        """`ETH/USD@0xc6962004…`: 20 bytes of an EVM address, else all 32; the pair where it is not the first."""
+        is_evm = not any(self.address[EVM_BYTES:])
+        address = f"0x{self.address[:EVM_BYTES].hex()}" if is_evm else self.address.hex()
+        return f"{self.symbol}@{address}{f'#{self.pair_index}' if self.pair_index else ''}"
 
     def _unfit(self, problem: str, mend: str) -> ConfigError:
         return ConfigError(problem, place=f"pool {self.symbol or self.address.hex()}", mend=mend)

@@ -5,17 +5,19 @@ reads a clock or touches a float that is money; `runtime/net.py` does the first 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from connectors.book import L2Book
+from connectors.chain import ChainPlan
 from connectors.events import Event, RejectCode
 from connectors.instrument import Instrument
 from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder
 from connectors.pool import PoolId
 
 API_VERSION = 1
+PUBLIC: Final = "public"  # the link of a venue that has one
 
 
 class Send(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -42,15 +44,18 @@ Output = Event | Send | WakeAt | Reconnect
 
 
 class MarketSession(Protocol):
-    """One venue's public side over one link. Every method may return any outputs."""
+    """One venue's public side. Every method may return any outputs.
 
-    def open(self, now_ns: int) -> list[Output]:
+    `link` names one of the venue's links; most venues have one and never look at it.
+    """
+
+    def open(self, now_ns: int, link: str = PUBLIC, /) -> list[Output]:
         """The link is up: say hello, subscribe. Called again after each reconnect; nothing is remembered there."""
 
-    def close(self, now_ns: int) -> list[Output]:
+    def close(self, now_ns: int, link: str = PUBLIC, /) -> list[Output]:
         """The link went down: every book on it is lost."""
 
-    def receive(self, frame: bytes, now_ns: int) -> list[Output]:
+    def receive(self, frame: bytes, now_ns: int, link: str = PUBLIC, /) -> list[Output]:
         """One frame as it arrived. Never raises on any bytes: what it cannot explain, it reports and drops."""
 
     def tick(self, now_ns: int) -> list[Output]:
@@ -104,10 +109,14 @@ class SessionPlan(msgspec.Struct, frozen=True):
 
     `symbols`: (engine index, venue's symbol). `instruments`: metadata known beforehand, by engine index; a symbol
     without it must be learnt from the venue before its book can be read. `depth`: levels a side to subscribe. `pools`:
-    (engine index, pool), for chains; a pool's ladder comes as BookSnapshot under its index.
+    (engine index, pool), for chains; a pool's ladder comes as BookSnapshot under its index. `chain`: how the chain is
+    followed. `price_1e9(symbol)`: the mid ×1e9 of the first valid book of that symbol at a venue that is no chain, now;
+    0 for none.
     """
 
     symbols: tuple[tuple[int, str], ...]
     depth: int
     instruments: Mapping[int, Instrument] = {}
     pools: tuple[tuple[int, PoolId], ...] = ()
+    chain: ChainPlan | None = None
+    price_1e9: Callable[[str], int] = lambda _symbol: 0

@@ -43,12 +43,12 @@ class Assembly:
             port = self.ports[venue.venue.name] = Port(venue, spec.symbols, len(self.markets))
             self.markets += port.markets(spec.symbols)
             self.names += [f"{port.name}:{symbol}" for symbol in spec.symbols]
-            self.names += [f"{port.name}:{pool.symbol}@{pool.address.hex()}" for pool in venue.pools]
+            self.names += [f"{port.name}:{pool.name}" for pool in venue.pools]
         self.books: list[L2Book] = [market.book for market in self.markets]
         self.instruments: list[Instrument | None] = [market.instrument for market in self.markets]
         self.book_times = [""] * len(self.markets)
         for port in self.ports.values():
-            port.start(spec.symbols, self.books, self.book_times, self.instruments, spec.fees)
+            port.start(spec.symbols, self.books, self.book_times, self.instruments, spec.fees, self.price_1e9)
         self.features: list[Features | None] = [None] * len(self.markets)
         self.followers: list[list[Follower]] = [[] for _ in self.markets]
         self.holders: list[list[Follower]] = [[] for _ in self.markets]
@@ -56,6 +56,15 @@ class Assembly:
         self.poolers: list[list[tuple[AlgoInstance, PoolTables, int]]] = [[] for _ in self.markets]
         self.meshes = _meshes(spec)
         self.algos = [self._instance(index, algo) for index, algo in enumerate(spec.algos)]
+
+    def price_1e9(self, symbol: str) -> int:
+        """The mid of the first valid book of this symbol at a venue that is no chain; 0 while there is none."""
+        if symbol not in self.spec.symbols:
+            return 0
+        place = self.spec.symbols.index(symbol)
+        books = [self.books[port.first + place] for port in self.ports.values() if port.spec.chain is None]
+        touches = [book.touch() for book in books if book.valid]
+        return next(((bid + ask) // 2 for bid, ask in touches if bid and ask), 0)
 
     def _instance(self, index: int, algo: AlgoSpec) -> AlgoInstance:
         ports = [self.ports[name] for name in algo.venues] or list(self.ports.values())

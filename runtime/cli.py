@@ -15,6 +15,9 @@ from typer.core import TyperGroup
 
 from connectors.errors import ConfigError, InputError
 from runtime.cli_algo import Predictor, register
+from runtime.cli_pools import register as register_pools
+from runtime.cli_sim import register as register_sim
+from runtime.cli_table import register as register_table
 from runtime.texts import plain
 
 EXIT_ERROR = 1
@@ -43,6 +46,8 @@ tape_app = typer.Typer(cls=_Group, no_args_is_help=True, help="Look into tapes."
 app.add_typer(tape_app, name="tape")
 algo_app = typer.Typer(cls=_Group, no_args_is_help=True, help="Look at and steer the algos of a running gateway.")
 app.add_typer(algo_app, name="algo")
+pools_app = typer.Typer(cls=_Group)
+app.add_typer(pools_app, name="pools")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Symbols = Annotated[str | None, typer.Option("--symbols", help="Symbols to follow, comma-separated: BTC/USD,ETH/USD.")]
@@ -92,7 +97,7 @@ def _root(
 
 @app.command()
 def serve(
-    venues: Annotated[str | None, typer.Option("--venues", help="Venue to connect.")] = None,
+    venues: Annotated[str | None, typer.Option("--venues", help="Venues to connect: kraken,dex_arb.")] = None,
     symbols: Symbols = None,
     algo: Algo = None,
     limits: LimitsFile = None,
@@ -100,7 +105,7 @@ def serve(
     record: Annotated[Path | None, typer.Option("--record", help="Write a tape of the session.")] = None,
     duration: Duration = None,
     depth: Depth = None,
-    sim: Annotated[bool, typer.Option("--sim", help="Trade against an embedded venue: no network, no key.")] = False,
+    sim: Annotated[bool, typer.Option("--sim", help="Trade against embedded venues: no network, no key.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the embedded venue's market.")] = 1,
     abi: Abi = "",
     control: Control = None,
@@ -121,7 +126,7 @@ def serve(
 @app.command()
 def record(
     out: Annotated[Path, typer.Argument(help="Path of the tape to write, for instance day.tape.zst.")],
-    venues: Annotated[str | None, typer.Option("--venues", help="Venue to record.")] = None,
+    venues: Annotated[str | None, typer.Option("--venues", help="Venues to record: kraken,dex_arb.")] = None,
     symbols: Symbols = None,
     config: ConfigFiles = None,
     duration: Duration = None,
@@ -304,3 +309,6 @@ def _text(key: str, item: Any) -> str:
 
 
 register(app, show=_show, exit_of=_exit_of)
+register_pools(app, pools_app, show=_show)
+register_table(pools_app)
+register_sim(app)

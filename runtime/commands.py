@@ -10,9 +10,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from connectors.book import LEVELS
 from connectors.errors import ConfigError, TapeError
-from connectors.session import Venue
+from connectors.session import PUBLIC, Venue
 from runtime import config as configuration
+from runtime.chain_plan import endpoints_of, plan_of
 from runtime.config import Config
 from runtime.control import Request, ask, own_socket
 from runtime.deploy import Guests, is_python, predictors_of, spec_of, venue_spec
@@ -27,6 +29,7 @@ from runtime.replay import replay as replay_tape
 from runtime.screen import Screen
 from runtime.session import Session
 from runtime.session import limits_from as recorded_limits
+from runtime.sim.embedded import check_embedded
 from runtime.sinks import sinks
 from runtime.spec import AlgoSpec
 from runtime.tape import TapeReader, encode_input
@@ -69,16 +72,15 @@ def serve(
     with screen.in_background():
         settings = configuration.load(config)
         connected = _venues(venues, settings)
-        for venue in connected:
-            if sim_seed is not None and venue.name != "kraken":
-                raise ConfigError(f"there is no embedded {venue.name}", place="--sim", mend="use --venues kraken")
+        if sim_seed is not None:
+            check_embedded([venue.name for venue in connected])
         followed = _symbols(symbols, settings)
         guests = guests_from(followed, algo, abi, settings, screen.tell_first) if trade else Guests()
         _tell_about(guests.specs, len(connected), screen)
         chosen = configuration.load_limits(limits) if limits is not None else None
         predictor = settings.features.predictor if trade else ""
         spec = spec_of(
-            [_venue_spec(venue, settings, depth) for venue in connected], followed, guests,
+            [_venue_spec(venue, settings, followed, depth) for venue in connected], followed, guests,
             chosen or limits_from(settings, screen.tell if trade else None), fees=settings.fees(),
             tag=f"vg{secrets.token_hex(3)}",
             predictors=predictors_of(predictor, settings.origin("features.predictor")),
@@ -87,12 +89,22 @@ def serve(
         control = control or (Path(settings.serve.control) if settings.serve.control else _own_socket(screen))
         live = asyncio.run(
             serve_live(
-                spec, urls={venue.name: settings.venue(venue.name).url or venue.public_url for venue in connected},
+                spec, urls=_urls(connected, settings) if sim_seed is None else {},
                 sim_seed=sim_seed, screen=screen, record=record, algo_paths=guests.paths, duration_s=duration,
                 control=control, predictor=predictor,
             )
         )  # fmt: skip
     return _live_result(live, record)
+
+
+def _urls(venues: Sequence[Venue], settings: Config) -> dict[str, dict[str, str]]:
+    """Where each link of each venue connects. Raises ConfigError for a chain without endpoints."""
+    return {
+        venue.name: endpoints_of(venue.name, settings)
+        if venue.capabilities.onchain
+        else {PUBLIC: settings.venue(venue.name).url or venue.public_url}
+        for venue in venues
+    }
 
 
 def _own_socket(screen: Screen) -> Path | None:
@@ -104,7 +116,10 @@ def _own_socket(screen: Screen) -> Path | None:
         return None
 
 
-def _venue_spec(venue: Venue, settings: Config, depth: int | None) -> VenueSpec:
+def _venue_spec(venue: Venue, settings: Config, symbols: Sequence[str], depth: int | None) -> VenueSpec:
+    if venue.capabilities.onchain:
+        plan, pools, instruments = plan_of(venue.name, settings, symbols)
+        return venue_spec(venue, depth=LEVELS, depth_from="", instruments=instruments, pools=pools, chain=plan)
     where = f"venues.{venue.name}.depth"
     return venue_spec(
         venue, depth=settings.venue(venue.name).depth if depth is None else depth,

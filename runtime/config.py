@@ -7,55 +7,30 @@ negative amount or a NaN is refused with the file, the value and the mend.
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from connectors.errors import ConfigError, NumberError
 from connectors.units import MONEY_DECIMALS, SIZE_DECIMALS, scaled
 from risk.limits import Limits
+from runtime.config_chain import ChainSection, PoolSection, TokenSection
+from runtime.config_types import Amount, Percent, Printable, SocketUrl, Whole
+from runtime.config_types import Section as _Section
 from runtime.sim.paper import Fees
 
 ENV_PREFIX: Final = "GATEWAY__"
 DEFAULT_FILE: Final = Path("gateway.toml")
 
+_LISTS: Final = ((["serve"], "venues"), (["serve"], "symbols"), (["venues"], "urls"), (["venues"], "sizes"))
+
 Origin = Callable[[str], str]  # a setting's dotted name → the file it stands in
-
-
-def _not_bool(value: object) -> object:
-    """TOML's `true` is no number, though Python's is 1."""
-    if isinstance(value, bool):
-        raise ValueError("a number is wanted")  # noqa: TRY004 - pydantic turns ValueError alone into its own
-    return value
-
-
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("printable characters are wanted")
-    return value
-
-
-def _socket_url(value: str) -> str:
-    """Dialling an impossible address again and again would only look like a dead network."""
-    if value:
-        parts = urlsplit(value)
-        if parts.scheme not in {"ws", "wss"} or not parts.hostname or parts.port == 0:
-            raise ValueError("an address ws://HOST[:PORT]/… or wss://… is wanted")
-    return value
-
-
-Amount = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
-Percent = Annotated[Decimal, Field(ge=0, le=100, allow_inf_nan=False)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
 
 class LimitsSection(_Section):
@@ -63,12 +38,10 @@ class LimitsSection(_Section):
 
     max_position: Amount = Field(description="per instrument, in the base currency, with every open order filled")
     max_order_notional: Amount = Field(description="one order, in the quote currency")
-    max_order_rate: Annotated[int, BeforeValidator(_not_bool), Field(ge=1, le=100_000)] = Field(
+    max_order_rate: Annotated[Whole, Field(ge=1, le=100_000)] = Field(
         description="new orders and amends in any rolling second; cancels have as many of their own"
     )
-    price_collar_bps: Annotated[int, BeforeValidator(_not_bool), Field(ge=1, le=10_000)] = Field(
-        description="distance from the mid, 1/100 %"
-    )
+    price_collar_bps: Annotated[Whole, Field(ge=1, le=10_000)] = Field(description="distance from the mid, 1/100 %")
     max_daily_loss: Amount = Field(description="realised + unrealised + fees since 00:00 UTC, per quote currency")
     max_book_age_s: Annotated[Decimal, Field(gt=0, le=3600, allow_inf_nan=False)] = Field(
         default=Decimal(5), description="silence of a link after which its books are stale"
@@ -85,20 +58,30 @@ class PaperSection(_Section):
 class VenueSection(_Section):
     """`[venues.NAME]`: where a venue is and how much of its book is read."""
 
-    url: Annotated[str, AfterValidator(_socket_url)] = Field(
-        default="", description="WebSocket address instead of the venue's own"
-    )
-    depth: Annotated[int, BeforeValidator(_not_bool), Field(ge=1, le=1000)] = Field(
-        default=10, description="levels a side to subscribe"
-    )
+    url: SocketUrl = Field(default="", description="WebSocket address instead of the venue's own")
+    depth: Annotated[Whole, Field(ge=1, le=1000)] = Field(default=10, description="levels a side to subscribe")
+
+
+class VenuesSection(_Section):
+    """`[venues]`: chains are read by one table's rules, every other venue by another's."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, VenueSection] = Field(init=False)
+
+    dex_eth: ChainSection = Field(default=ChainSection(), description="pools on Ethereum")
+    dex_arb: ChainSection = Field(default=ChainSection(), description="pools on Arbitrum One")
+    dex_base: ChainSection = Field(default=ChainSection(), description="pools on Base")
+    dex_op: ChainSection = Field(default=ChainSection(), description="pools on OP Mainnet")
+    dex_poly: ChainSection = Field(default=ChainSection(), description="pools on Polygon PoS")
+
+
+CHAIN_VENUES: Final = tuple(VenuesSection.model_fields)
 
 
 class AlgoSection(_Section):
     """`[[algos]]`: one deployment of a guest."""
 
-    name: Annotated[str, Field(min_length=1, max_length=32), AfterValidator(_printable)] = Field(
-        description="how it is called everywhere"
-    )
+    name: Annotated[Printable, Field(min_length=1, max_length=32)] = Field(description="how it is called everywhere")
     wasm: str = Field(
         description="path of the module, relative to this file; a .py is a Python algo, which is not sandboxed"
     )
@@ -114,7 +97,7 @@ class AlgoSection(_Section):
     restart: Literal["never", "backoff"] = Field(
         default="never", description="after a fault: never, or after 1, 2, 4 … 60 s"
     )
-    restarts_max: Annotated[int, BeforeValidator(_not_bool), Field(ge=1, le=100)] = Field(
+    restarts_max: Annotated[Whole, Field(ge=1, le=100)] = Field(
         default=5, description='restarts a session, with restart = "backoff"'
     )
 
@@ -142,8 +125,8 @@ class Config(_Section):
     limits: LimitsSection | None = None
     paper: PaperSection = PaperSection()
     serve: ServeSection = ServeSection()
-    venues: dict[str, VenueSection] = {}
-    algos: list[AlgoSection] = []
+    venues: VenuesSection = VenuesSection()
+    algos: list[AlgoSection] = Field(default=[], description="the guests to deploy")
     features: FeaturesSection = FeaturesSection()
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -157,8 +140,15 @@ class Config(_Section):
         file = Path(self.origin(where))
         return file.parent if file.is_file() else Path()
 
-    def venue(self, name: str) -> VenueSection:
-        return self.venues.get(name, VenueSection())
+    def venue(self, name: str) -> VenueSection | ChainSection:
+        if name in CHAIN_VENUES:
+            return self.chain(name)
+        return self.venues.__pydantic_extra__.get(name, VenueSection())
+
+    def chain(self, name: str) -> ChainSection:
+        """Of a venue on a chain."""
+        section: ChainSection = getattr(self.venues, name)
+        return section
 
     def fees(self, origin: Origin | None = None) -> Fees:
         """Parts per million. Raises ConfigError for more than four decimals of a percent."""
@@ -263,7 +253,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             if not isinstance(at, dict):
                 problem = f"{name} and a variable for all of {section!r} are both set"
                 raise ConfigError(problem, place="environment", mend="unset the shorter one")
-        is_list = (sections, key) in ((["serve"], "venues"), (["serve"], "symbols"))
+        is_list = (sections[:1], key) in _LISTS
         at[key] = [item.strip() for item in value.split(",") if item.strip()] if is_list else value
     return found
 
@@ -304,23 +294,43 @@ def _problem(error: Any) -> str:
         return "is not a setting"
     if error["type"] == "missing":
         return "is missing"
-    return f"{error['msg']}, but it is {error['input']!s:.60}"
+    said, value = error["msg"].removeprefix("Value error, "), error["input"]
+    if error["type"] == "model_type":
+        said = "a table is wanted"
+    if isinstance(value, (dict, BaseModel)):
+        return str(said)
+    if isinstance(value, str) and "://" in value:  # what stands behind the host may be a provider's key
+        scheme, _, rest = value.partition("://")
+        value = f"{scheme}://{re.split('[/?#]', rest)[0].rpartition('@')[2]}/…"
+    return f"{said}, but it is {value!s:.60}"
 
 
 def _mend(model: type[BaseModel], error: Any) -> str:
     *sections, key = [str(part) for part in error["loc"]]
-    at: Any = model
+    at = model
     for section in sections:
-        annotation = (
-            at.model_fields[section].annotation if hasattr(at, "model_fields") and section in at.model_fields else None
-        )
-        candidates = [annotation, *getattr(annotation, "__args__", ())]
-        at = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), at)
+        at = _below(at, section)
     keys = list(at.model_fields)
     if error["type"] == "missing":
         return f"set {key}: {at.model_fields[key].description}" if key in keys else f"set {key}"
     if error["type"] == "extra_forbidden":
+        if at is VenueSection and key in ChainSection.model_fields:
+            return f"only chains have {key}: write it under [venues.dex_arb] or another of {', '.join(CHAIN_VENUES)}"
         close = difflib.get_close_matches(key, keys, 1)
         return f"did you mean {close[0]}?" if close else f"the settings here are: {', '.join(keys)}"
-    field = at.model_fields.get(key)
-    return field.description if field is not None and field.description else "see docs/configuration.md"
+    named = next((name for name in (key, *reversed(sections)) if name in keys), "")  # of a list's item, the list
+    if named and _below(at, named) is at:
+        return at.model_fields[named].description or "see docs/configuration.md"
+    is_chain = _below(at, key) in {ChainSection, PoolSection, TokenSection}
+    return "see docs/dex.md" if is_chain else "see docs/configuration.md"
+
+
+def _below(model: type[BaseModel], name: str) -> type[BaseModel]:
+    """The section that a setting of this section holds, alone, in a list or in a table; without one, this section."""
+    if name not in model.model_fields:
+        return VenueSection if model is VenuesSection else model
+    annotation = model.model_fields[name].annotation
+    for part in (annotation, *getattr(annotation, "__args__", ())):
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            return part
+    return model

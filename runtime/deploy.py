@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from connectors.chain import ChainPlan
 from connectors.errors import ConfigError, InstrumentError, ModuleError, TapeError
 from connectors.instrument import SYMBOL_NAME_MAX, Instrument
 from connectors.pool import PoolId
@@ -213,7 +214,7 @@ def instrument_of(venue: str, text: str) -> Instrument:
 
 def venue_spec(
     venue: Venue, *, depth: int, depth_from: str, instruments: Mapping[str, Instrument] | None = None,
-    pools: tuple[PoolId, ...] = (),
+    pools: tuple[PoolId, ...] = (), chain: ChainPlan | None = None,
 ) -> VenueSpec:  # fmt: skip
     """Raises ConfigError for a depth or an order side that the venue does not have."""
     if venue.orders is None and not venue.capabilities.onchain:
@@ -222,7 +223,7 @@ def venue_spec(
     if depth not in venue.capabilities.depths:
         offered = ", ".join(map(str, venue.capabilities.depths))
         raise ConfigError(f"{venue.name} has no book of depth {depth}", place=depth_from, mend=f"choose from {offered}")
-    return VenueSpec(venue=venue, depth=depth, instruments=dict(instruments or {}), pools=pools)
+    return VenueSpec(venue=venue, depth=depth, instruments=dict(instruments or {}), pools=pools, chain=chain)
 
 
 def spec_of(
@@ -263,7 +264,12 @@ def spec_of_tape(
         raise TapeError(f"header: {error}", place=place, mend="this tape's head is damaged") from None
     made = [
         venue_spec(
-            load(entry.name), depth=entry.depth, depth_from="the tape's header", instruments=known, pools=entry.pools
+            load(entry.name),
+            depth=entry.depth,
+            depth_from="the tape's header",
+            instruments=known,
+            pools=entry.pools,
+            chain=entry.chain,
         )
         for entry, known in venues
     ]

@@ -103,7 +103,7 @@ class Engine:
             if port is not None:
                 self.stats.frames += 1
                 port.link.last_ns = now_ns
-                self._session(port, port.session.receive(given.raw, now_ns), now_ns)
+                self._session(port, port.session.receive(given.raw, now_ns, given.link), now_ns)
         else:
             self._rare(given, now_ns)
         if self.rounds.is_due(now_ns):
@@ -119,13 +119,14 @@ class Engine:
                 self._session(port, port.session.tick(now_ns), now_ns)
         elif isinstance(given, LinkUp | LinkDown):
             if given.venue in self.ports:
-                self._link(self.ports[given.venue], is_up=isinstance(given, LinkUp), now_ns=now_ns)
+                self._link(self.ports[given.venue], given.link, is_up=isinstance(given, LinkUp), now_ns=now_ns)
         elif isinstance(given, Command):
             self._command(given, now_ns)
 
-    def _link(self, port: Port, *, is_up: bool, now_ns: int) -> None:
-        port.link.last_ns = now_ns if is_up else -1
-        self._session(port, port.session.open(now_ns) if is_up else port.session.close(now_ns), now_ns)
+    def _link(self, port: Port, link: str, *, is_up: bool, now_ns: int) -> None:
+        port.turned(link, is_up=is_up, now_ns=now_ns)
+        turned = port.session.open if is_up else port.session.close
+        self._session(port, turned(now_ns, link), now_ns)
 
     def _session(self, port: Port, outputs: Sequence[SessionOutput], now_ns: int) -> None:
         for output in outputs:
@@ -152,8 +153,8 @@ class Engine:
                 self.desk.on_trade(output, now_ns)
             case WakeAt() | Notice():
                 self._out.append(output)
-            case Reconnect():
-                port.link.last_ns = -1
+            case Reconnect(link, _):
+                port.turned(link, is_up=False, now_ns=now_ns)
                 self._out.append(VenueOutput(port.name, output))
             case InstrumentUpdate(index, definition):
                 self._define(index, definition)

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from connectors.errors import ConfigError
 from connectors.events import Notice
@@ -20,27 +20,26 @@ from runtime.inputs import Command, Input, Output, Timer, VenueOutput
 from runtime.net import VenueLink
 from runtime.screen import Screen
 from runtime.session import Session, header_of
-from runtime.sim.server import KrakenSimServer
+from runtime.sim.embedded import embed
 from runtime.spec import EngineSpec
 from runtime.tape import TapeWriter
 
-PUBLIC: Final = "public"
+Urls = Mapping[str, Mapping[str, str]]  # venue → link → address
 
 
 class Live:
     """Runs one session until `stop`, a signal, or `duration_s` is over. `outcome` is "" or why it ended badly."""
 
-    def __init__(
-        self, spec: EngineSpec, *, urls: Mapping[str, str], screen: Screen, clock: Clock | None = None
-    ) -> None:
+    def __init__(self, spec: EngineSpec, *, urls: Urls, screen: Screen, clock: Clock | None = None) -> None:
         self.session = Session(spec)
         self.outcome = ""
         self._clock = clock or SystemClock()
         self._screen = screen
         self._tape: TapeWriter | None = None
         self._links = {
-            venue.venue.name: VenueLink(venue.venue.name, PUBLIC, urls[venue.venue.name], self.feed, screen.tell)
+            (venue.venue.name, link): VenueLink(venue.venue.name, link, url, self.feed, screen.tell)
             for venue in spec.venues
+            for link, url in urls[venue.venue.name].items()
         }
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
@@ -91,10 +90,10 @@ class Live:
     def _carry(self, outputs: list[Output]) -> None:
         for output in outputs:
             match output:
-                case VenueOutput(venue, Send(_, data)):
-                    self._links[venue].send(data)
-                case VenueOutput(venue, Reconnect(_, reason)):
-                    self._links[venue].reconnect(reason)
+                case VenueOutput(venue, Send(link, data)):
+                    self._links[venue, link].send(data)
+                case VenueOutput(venue, Reconnect(link, reason)):
+                    self._links[venue, link].reconnect(reason)
                 case WakeAt(at_ns):
                     self._wake(at_ns)
                 case Notice(level, text):
@@ -197,15 +196,13 @@ class Live:
 
 
 async def serve(
-    spec: EngineSpec, *, urls: Mapping[str, str], sim_seed: int | None, screen: Screen, record: Path | None,
+    spec: EngineSpec, *, urls: Urls, sim_seed: int | None, screen: Screen, record: Path | None,
     algo_paths: dict[str, str], duration_s: float | None, control: Path | None = None, predictor: str = "",
 ) -> Live:  # fmt: skip
-    """`gateway serve`: the real venues at `urls`, or with a seed the embedded one."""
+    """`gateway serve`: the real venues at `urls`, or with a seed the embedded ones."""
     async with AsyncExitStack() as stack:
         if sim_seed is not None:
-            server = await stack.enter_async_context(KrakenSimServer(seed=sim_seed))
-            urls = {venue.venue.name: server.ws_url for venue in spec.venues}
-            screen.tell(f"embedded venue speaking Kraken's v2 protocol at {server.ws_url}, seed {sim_seed}", "info")
+            urls = await embed(spec.venues, sim_seed, stack, screen.tell)
         live = Live(spec, urls=urls, screen=screen)
         if record is not None:
             live.record(record, algo_paths, predictor)

@@ -24,6 +24,7 @@ FRAME_BYTES_MAX: Final = 32 * 2**20  # Kraken's instrument snapshot is about 1 M
 FRAMES_QUEUED_MAX: Final = 1024
 SENDS_QUEUED_MAX: Final = 4096
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+SHOWN_CHARS: Final = 12  # a longer part of a path may be a key: providers of chain endpoints put it there
 
 Feed = Callable[[Input], None]
 Tell = Callable[[str, str], None]  # what, and how bad: info, warning, error
@@ -36,6 +37,7 @@ class VenueLink:
         self.venue = venue
         self.link = link
         self.url = url
+        self._name = shown(url)
         self._feed = feed
         self._tell = tell
         self._connection: ClientConnection | None = None
@@ -61,7 +63,7 @@ class VenueLink:
         attempt = 0
         was_up = False
         loop = asyncio.get_running_loop()
-        self._tell(f"dialling {self.url}", "info")
+        self._tell(f"dialling {self._name}", "info")
         while True:
             try:
                 connection = await self._dial()
@@ -77,17 +79,17 @@ class VenueLink:
                 if attempt in (0, 1, 2) or attempt % 10 == 0:
                     hint = "" if was_up or attempt else " No network here? `--sim` needs none."
                     self._tell(
-                        f"cannot reach {self.url} ({_why(error)}); trying again in {delay_s:.1f} s.{hint}", "warning"
+                        f"cannot reach {self._name} ({_why(error)}); trying again in {delay_s:.1f} s.{hint}", "warning"
                     )
             else:
-                self._tell(f"connected to {self.url}{' again' if was_up else ''}", "info")
+                self._tell(f"connected to {self._name}{' again' if was_up else ''}", "info")
                 was_up, opened = True, loop.time()
                 async with connection:
                     await self._carry(connection)  # what is raised in here is ours, not the network's: it goes up
                 if loop.time() - opened >= STEADY_S:
                     attempt = 0
                 delay_s = _back_off_s(attempt)
-                self._tell(f"lost {self.url} ({self._why_closed}); dialling again in {delay_s:.1f} s", "warning")
+                self._tell(f"lost {self._name} ({self._why_closed}); dialling again in {delay_s:.1f} s", "warning")
             attempt += 1
             await asyncio.sleep(delay_s)
 
@@ -129,6 +131,16 @@ class VenueLink:
                 await connection.send((await self._sends.get()).decode())
         except websockets.ConnectionClosed:
             return  # the receiving side reports it
+
+
+def shown(url: str) -> str:
+    """The address for people and logs: without user, password, query and any part of the path that may be a key."""
+    parts = urlsplit(url)
+    if not parts.netloc:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    path = "/".join(part if len(part) <= SHOWN_CHARS else "…" for part in parts.path.split("/"))
+    return f"{parts.scheme}://{host}{path}{'?…' if parts.query else ''}"
 
 
 def _back_off_s(attempt: int) -> float:

@@ -1,10 +1,11 @@
 """One venue of the session: its protocol, its link, and the markets that are its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from connectors.book import L2Book
+from connectors.chain import ChainPlan
 from connectors.instrument import Instrument
 from connectors.pool import PoolId
 from connectors.session import MarketSession, SessionPlan, Venue
@@ -14,18 +15,22 @@ from runtime.sim.paper import Fees, PaperVenue
 
 
 class VenueSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A venue to connect. `instruments`: metadata known before the venue tells. `pools`: those to follow, in order."""
+    """A venue to connect. `instruments`: metadata known before the venue tells. `pools`: those to follow, in order.
+
+    `chain`: of a venue on a chain, how it is followed.
+    """
 
     venue: Venue
     depth: int
     instruments: Mapping[str, Instrument] = {}
     pools: tuple[PoolId, ...] = ()
+    chain: ChainPlan | None = None
 
 
 class Port:
     """`first` is the index of its first market: one per symbol, in the session's order, then one per pool."""
 
-    __slots__ = ("checksum", "first", "indices", "link", "name", "paper", "pools", "session", "spec", "venue_id")
+    __slots__ = ("checksum", "first", "indices", "link", "name", "paper", "pools", "session", "spec", "up", "venue_id")
 
     session: MarketSession
     paper: PaperVenue
@@ -36,6 +41,7 @@ class Port:
         self.venue_id = spec.venue.venue_id
         self.checksum = spec.venue.checksum
         self.link = Link()
+        self.up: set[str] = set()
         self.first = first
         self.indices = range(first, first + len(symbols) + len(spec.pools))
         self.pools = {first + len(symbols) + slot: pool for slot, pool in enumerate(spec.pools)}
@@ -50,8 +56,20 @@ class Port:
             made.append(Market(instrument, self._book(instrument), self.link, self.venue_id, is_onchain=is_onchain))
         return made
 
-    def start(self, symbols: Sequence[str], books: Sequence[L2Book], times: Sequence[str],
-              instruments: Sequence[Instrument | None], fees: Fees) -> None:  # fmt: skip
+    def turned(self, link: str, *, is_up: bool, now_ns: int) -> None:
+        """A link of the venue is up or down. The gate takes the venue for down when none is up."""
+        if is_up:
+            self.up.add(link)
+            self.link.last_ns = now_ns
+        else:
+            self.up.discard(link)
+            if not self.up:
+                self.link.last_ns = -1
+
+    def start(
+        self, symbols: Sequence[str], books: Sequence[L2Book], times: Sequence[str],
+        instruments: Sequence[Instrument | None], fees: Fees, price_1e9: Callable[[str], int],
+    ) -> None:  # fmt: skip
         """Makes the session and the paper venue; the lists are the engine's, of all markets."""
         venue = self.spec.venue
         known = {index: instrument for index in self.indices if (instrument := instruments[index]) is not None}
@@ -59,6 +77,7 @@ class Port:
             SessionPlan(
                 symbols=tuple((self.first + k, symbol) for k, symbol in enumerate(symbols)),
                 depth=self.spec.depth, instruments=known, pools=tuple(self.pools.items()),
+                chain=self.spec.chain, price_1e9=price_1e9,
             )
         )  # fmt: skip
         encoder = venue.orders(instruments) if venue.orders is not None else None

@@ -129,11 +129,18 @@ def _write(out: TextIO, line: str) -> None:
             data = data[os.write(number, data) :]
 
 
+def is_pool(session: Session, index: int) -> bool:
+    """Whether this market is one pool, not a symbol of a venue."""
+    return any(index in port.pools for port in session.engine.ports.values())
+
+
 def status_lines(session: Session, books_per_s: float) -> list[str]:
     """What a person wants to know at a glance: feed, touch, position, money, verdicts; without algos the feed alone."""
     engine = session.engine
     lines = []
     for index, name in enumerate(engine.names):
+        if is_pool(session, index):
+            continue  # `gateway pools` shows them; here they are counted
         symbol = name if len(engine.ports) > 1 else name.partition(":")[2]
         book = engine.books[index]
         instrument = engine.instruments[index]
@@ -151,6 +158,10 @@ def status_lines(session: Session, books_per_s: float) -> list[str]:
             pnl = decimal_text(sum(p.session_1e9 for p in positions) // 10 ** (MONEY_DECIMALS - 2), 2)
             line += f"  position {qty}  PnL {pnl} {instrument.quote}"
         lines.append(line)
+    for port in engine.ports.values():
+        if port.pools:
+            shown = sum(engine.books[index].valid for index in port.pools)
+            lines.append(f"  {port.name}: {shown} of {len(port.pools)} pools")
     if not engine.algos:
         return [*lines, f"  {engine.state} · {books_per_s:.0f} books/s · {engine.stats.frames} frames"]
     denied = " ".join(f"{reason} {count}" for reason, count in sorted(engine.desk.denied.items()))

@@ -126,7 +126,9 @@ def header_of(spec: EngineSpec, paths: dict[str, str], predictor: str = "") -> H
         venuegate_tape=FORMAT,
         package=__version__,
         venues=tuple(
-            VenueEntry(venue.venue.name, venue.depth, tuple(map(_fields, venue.instruments.values())), venue.pools)
+            VenueEntry(
+                venue.venue.name, venue.depth, tuple(map(_fields, venue.instruments.values())), venue.pools, venue.chain
+            )
             for venue in spec.venues
         ),
         symbols=spec.symbols,

@@ -23,6 +23,7 @@ from typing import Annotated, Any, BinaryIO, Final
 import msgspec
 import zstandard
 
+from connectors.chain import ChainPlan
 from connectors.errors import TapeError
 from connectors.pool import PoolId
 from runtime.inputs import Command, Frame, Input, LinkDown, LinkUp, Timer
@@ -56,6 +57,7 @@ class VenueEntry(msgspec.Struct, frozen=True):
     depth: int
     instruments: tuple[dict[str, Any], ...] = ()
     pools: tuple[PoolId, ...] = ()
+    chain: ChainPlan | None = None
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,11 +1,23 @@
 """What all tests share."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.data import data_folder
+
+RECURSION: int = sys.getrecursionlimit()
+
+
+@pytest.fixture(autouse=True)
+def _usual_depth() -> Iterator[None]:
+    """web3 raises the limit to 100,000 when it is imported, at which deep JSON ends the process, not the decoder."""
+    sys.setrecursionlimit(RECURSION)
+    yield
+    sys.setrecursionlimit(RECURSION)
 
 
 @pytest.fixture(scope="session")

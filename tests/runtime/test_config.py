@@ -11,6 +11,7 @@ from connectors.errors import ConfigError
 from risk.limits import Limits
 from runtime import config
 from runtime.config import Config, load, load_limits, paper_limits
+from runtime.config_types import Section
 from runtime.sim.paper import Fees
 
 LIMITS = """
@@ -235,13 +236,13 @@ def sections(model: type[BaseModel]) -> list[type[BaseModel]]:
 def test_every_setting_is_described() -> None:
     settings: list[tuple[str, Any]] = [
         (f"{section.__name__}.{name}", field)
-        for section in sections(config._Section)
-        if section not in {config._Section, Config}
+        for section in sections(Section)
+        if section not in {Section, Config}
         for name, field in section.model_fields.items()
     ]
     assert len(settings) >= 15
     assert [name for name, field in settings if not field.description] == []
-    assert all(section.__doc__ for section in sections(config._Section) if section is not config._Section)
+    assert all(section.__doc__ for section in sections(Section) if section is not Section)
 
 
 def test_no_amount_of_money_has_a_default() -> None:

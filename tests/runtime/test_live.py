@@ -25,7 +25,7 @@ from runtime.deploy import Guests, spec_of, venue_spec
 from runtime.host import AlgoHost
 from runtime.inputs import Command, Frame, Input, LinkDown, LinkUp, Timer
 from runtime.live import Live, serve
-from runtime.net import VenueLink
+from runtime.net import VenueLink, shown
 from runtime.screen import Screen
 from runtime.session import Session
 from runtime.sim.kraken import SimFaults
@@ -76,11 +76,17 @@ async def test_a_session_against_the_embedded_venue_records_a_tape_that_verifies
     assert (verified["verdict"], verified["recorded"]) == ("same", summary["hash"])
 
 
+def at(server: KrakenSimServer) -> dict[str, dict[str, str]]:
+    return {"kraken": {"public": server.ws_url}}
+
+
 async def test_a_stop_runs_on_shutdown_and_leaves_no_order_open() -> None:
     """Also for a guest that leaves its orders lying: the OMS sweeps after it."""
     async with KrakenSimServer(seed=4) as server:
         live = Live(
-            spec(every(2, below_1e9=500_000_000_000)), urls={"kraken": server.ws_url}, screen=Screen(io.StringIO())
+            spec(every(2, below_1e9=500_000_000_000)),
+            urls=at(server),
+            screen=Screen(io.StringIO()),
         )
         most = 0
 
@@ -102,7 +108,7 @@ async def test_a_venue_that_goes_away_is_dialled_again_and_sends_a_fresh_snapsho
     seen: list[str] = []
     async with KrakenSimServer(seed=1, faults=SimFaults(close_after_s=1, connections=1)) as server:
         out = io.StringIO()
-        live = Live(spec(), urls={"kraken": server.ws_url}, screen=Screen(out))
+        live = Live(spec(), urls=at(server), screen=Screen(out))
 
         def again(session: Session, given: Input) -> bool:
             if isinstance(given, LinkUp | LinkDown):
@@ -115,7 +121,7 @@ async def test_a_venue_that_goes_away_is_dialled_again_and_sends_a_fresh_snapsho
     assert [entry.split()[0] for entry in seen] == ["LinkUp", "LinkDown", "LinkUp"]
     assert "1001" in seen[1]
     assert "CloudFlare" in seen[1]
-    url = live._links["kraken"].url
+    url = live._links["kraken", "public"].url
     notices = [line[2:] for line in out.getvalue().splitlines() if url in line]
     assert notices[:2] == [f"dialling {url}", f"connected to {url}"]
     assert notices[2].startswith(f"lost {url} (")
@@ -157,7 +163,7 @@ async def test_the_embedded_venue_is_reached_past_a_proxy(monkeypatch: pytest.Mo
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "socks5://127.0.0.1:1")
     async with KrakenSimServer(seed=4) as server:
-        live = Live(spec(), urls={"kraken": server.ws_url}, screen=Screen(io.StringIO()))
+        live = Live(spec(), urls=at(server), screen=Screen(io.StringIO()))
         stop_when(live, lambda session, _: session.engine.books[0].valid)
         await live.run(LIMIT_S)
     assert live.session.engine.stats.frames > 0
@@ -253,7 +259,7 @@ async def test_a_fault_of_ours_is_not_taken_for_the_network() -> None:
     """An OSError from a turn used to be reported as `cannot reach`, and the session went on without it."""
     out = io.StringIO()
     async with KrakenSimServer(seed=4) as server:
-        live = Live(spec(), urls={"kraken": server.ws_url}, screen=Screen(out))
+        live = Live(spec(), urls=at(server), screen=Screen(out))
 
         def broken(_session: Session, given: Input, _now: int) -> None:
             if isinstance(given, Frame):
@@ -271,7 +277,7 @@ async def test_a_tape_on_a_full_disk_halts_and_says_so(fails_at: str, tmp_path: 
     """/dev/full stands for the disk; a session that cannot be replayed does not go on trading."""
     out = io.StringIO()
     async with KrakenSimServer(seed=4) as server:
-        live = Live(spec(every(2, below_1e9=500_000_000_000)), urls={"kraken": server.ws_url}, screen=Screen(out))
+        live = Live(spec(every(2, below_1e9=500_000_000_000)), urls=at(server), screen=Screen(out))
         live.record(tmp_path / "a.tape", {})
         tape = live._tape
         assert tape is not None
@@ -302,7 +308,7 @@ async def test_a_screen_that_nobody_reads_does_not_stop_the_session() -> None:
             raise BrokenPipeError
 
     async with KrakenSimServer(seed=4) as server:
-        live = Live(spec(), urls={"kraken": server.ws_url}, screen=Screen(Gone()))
+        live = Live(spec(), urls=at(server), screen=Screen(Gone()))
         live._screen.tell("hello")
         stop_when(live, lambda session, _: session.engine.stats.book_frames > 20)
         await live.run(LIMIT_S)
@@ -375,3 +381,18 @@ async def test_a_fault_of_ours_halts_and_ends_the_session(tmp_path: Path, monkey
     assert kinds.count(Timer) == 4, "the input that broke it is on the tape, too"
     assert kinds[-1] is Command
     assert tape.footer is None, "a broken session has no honest hash"
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("wss://ws.kraken.com/v2", "wss://ws.kraken.com/v2"),
+        ("ws://127.0.0.1:8546", "ws://127.0.0.1:8546"),
+        ("wss://arb-mainnet.example/v2/aBcDeF0123456789", "wss://arb-mainnet.example/v2/…"),
+        ("wss://user:secret@node.example:443/ws?apikey=secret", "wss://node.example:443/ws?…"),
+        ("not an address", "not an address"),
+    ],
+)
+def test_what_may_be_a_key_in_an_address_is_not_told(url: str, told: str) -> None:
+    """Providers of chain endpoints put the key into the path or the query."""
+    assert shown(url) == told

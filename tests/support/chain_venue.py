@@ -14,7 +14,7 @@ import msgspec
 from connectors.events import BookLost, BookSnapshot
 from connectors.instrument import Instrument
 from connectors.pool import ChainFee, PoolAmm, PoolGas, PoolId, PoolUpdate
-from connectors.session import Capabilities, Output, SessionPlan, Venue
+from connectors.session import PUBLIC, Capabilities, Output, SessionPlan, Venue
 from runtime.inputs import Frame
 from runtime.port import VenueSpec
 
@@ -29,15 +29,15 @@ class ChainSession:
     def __init__(self, plan: SessionPlan) -> None:
         self.markets = [index for index, _ in plan.symbols] + [index for index, _ in plan.pools]
 
-    def open(self, now_ns: int) -> list[Output]:
+    def open(self, now_ns: int, _link: str = PUBLIC, /) -> list[Output]:
         del now_ns
         return []
 
-    def close(self, now_ns: int) -> list[Output]:
+    def close(self, now_ns: int, _link: str = PUBLIC, /) -> list[Output]:
         del now_ns
         return [BookLost(market, "link down") for market in self.markets]
 
-    def receive(self, frame: bytes, now_ns: int) -> list[Output]:
+    def receive(self, frame: bytes, now_ns: int, _link: str = PUBLIC, /) -> list[Output]:
         del now_ns
         said = json.loads(frame)
         if "book" in said:

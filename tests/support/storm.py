@@ -17,7 +17,7 @@ import msgspec
 
 from connectors.events import ExecReport, ExecType
 from connectors.orders import Action, OrderType
-from connectors.session import Output, Send, SessionPlan
+from connectors.session import PUBLIC, Output, Send, SessionPlan
 from connectors.venues.kraken import VENUE
 from risk.checks import TradingState
 from risk.limits import Limits
@@ -113,8 +113,8 @@ class LateChain(ChainSession):
         super().__init__(plan)
         self._post = post
 
-    def receive(self, frame: bytes, now_ns: int) -> list[Output]:
-        return list(self._post.take()) if frame == REPORTS else super().receive(frame, now_ns)
+    def receive(self, frame: bytes, now_ns: int, link: str = PUBLIC, /) -> list[Output]:
+        return list(self._post.take()) if frame == REPORTS else super().receive(frame, now_ns, link)
 
 
 def random_limits(rng: Random) -> Limits:

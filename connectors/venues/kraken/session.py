@@ -12,13 +12,13 @@ import msgspec
 from connectors.errors import InstrumentError, NumberError, WireError
 from connectors.events import BookDelta, BookLost, BookSnapshot, InstrumentUpdate, Notice, Trade, VenueStatus
 from connectors.instrument import Instrument
-from connectors.session import Output, Reconnect, Send, SessionPlan, WakeAt
+from connectors.session import PUBLIC, Output, Reconnect, Send, SessionPlan, WakeAt
 from connectors.units import I64_MAX, PRICE_DECIMALS, SIZE_DECIMALS, FloatGrid, rfc3339_ns, scaled
 from connectors.venues.kraken import wire
 from connectors.venues.kraken.subscription import ANSWER_TIMEOUT_NS, SECOND, State, Subscription
 from connectors.venues.kraken.wire import decode_book
 
-LINK = "public"
+LINK = PUBLIC
 DEPTHS = (10, 25, 100, 500, 1000)
 TICK_NS = SECOND // 2
 WARNED_MAX = 1000  # a venue that names new symbols for ever fills no memory of ours
@@ -56,7 +56,7 @@ class KrakenMarket:
 
     # --- the link --------------------------------------------------------------------------------------------------
 
-    def open(self, now_ns: int) -> list[Output]:
+    def open(self, now_ns: int, _link: str = LINK, /) -> list[Output]:
         """Kraken remembers nothing of an earlier connection: metadata first, then what it allows to read."""
         self._is_open = True
         self._requests.clear()
@@ -70,7 +70,7 @@ class KrakenMarket:
             WakeAt(now_ns + TICK_NS),
         ]
 
-    def close(self, now_ns: int) -> list[Output]:
+    def close(self, now_ns: int, _link: str = LINK, /) -> list[Output]:
         del now_ns
         self._is_open = False
         return self._lose_all("link down")
@@ -153,7 +153,7 @@ class KrakenMarket:
 
     # --- frames ----------------------------------------------------------------------------------------------------
 
-    def receive(self, frame: bytes, now_ns: int) -> list[Output]:
+    def receive(self, frame: bytes, now_ns: int, _link: str = LINK, /) -> list[Output]:
         before_ns = self._last_proof_ns
         self._last_frame_ns = self._last_proof_ns = now_ns
         if frame.startswith(_BOOK):  # nearly all of them

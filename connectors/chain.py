@@ -1,0 +1,106 @@
+"""What a session on a chain is told beforehand: the chain, its endpoints' names, its pools. Plain values, on the tape.
+
+Addresses are checksummed texts (EIP-55), checked where they are read. Where they come from: `runtime/chains/*.toml`,
+which name their sources, and the user's `[venues.dex_…]`; `docs/dex.md` explains every setting.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from connectors.pool import Protocol
+
+
+class PoolKind(StrEnum):
+    """How a pool is read and quoted. The first four are computed exactly; the rest are probed with their own views."""
+
+    UNISWAP_V2 = "uniswap_v2"  # constant product and its forks: fee from the plan
+    UNISWAP_V3 = "uniswap_v3"  # concentrated liquidity and its faithful forks
+    CURVE_STABLE = "curve_stable"  # StableSwap of plain tokens, before "NG"
+    CURVE_STABLE_NG = "curve_stable_ng"  # dynamic fee, stored_rates()
+    CURVE_CRYPTO = "curve_crypto"  # twocrypto, tricrypto: get_dy(uint256, uint256, uint256)
+    CURVE_META = "curve_meta"  # metapools and pools with rebasing coins: get_dy(int128, int128, uint256)
+    BALANCER_V2 = "balancer_v2"  # Vault.queryBatchSwap
+    ALGEBRA = "algebra"  # Camelot and others: the Algebra quoter
+    SOLIDLY = "solidly"  # Aerodrome, Velodrome: pool.getAmountOut(uint256, address), stable and volatile
+
+
+PROBED = frozenset(
+    {PoolKind.CURVE_CRYPTO, PoolKind.CURVE_META, PoolKind.BALANCER_V2, PoolKind.ALGEBRA, PoolKind.SOLIDLY}
+)
+
+
+class GasModel(StrEnum):
+    """What a swap costs besides the pool's fee."""
+
+    EIP1559 = "eip1559"  # gas × (base + priority)
+    ARBITRUM = "arbitrum"  # the same, and L1 calldata by ArbGasInfo
+    OP_STACK = "op_stack"  # the same, and L1 data by GasPriceOracle
+
+
+class Token(msgspec.Struct, frozen=True):
+    """One token of a pool. `decimals` is compared with the contract's own before anything is published."""
+
+    address: str
+    symbol: str
+    decimals: int
+
+
+class PoolPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One market of a pool: `base` and `quote` are places in `tokens`, which are in the contract's own order.
+
+    `symbol`: the session's symbol it is shown under; empty: followed for the native coin's price alone. `fee_ppm`:
+    needed for V2 forks, whose contracts do not tell; elsewhere 0 or compared with the contract's. `quoter`: the
+    contract that quotes (QuoterV2, a V2 router, Algebra's quoter, Balancer's Vault); empty: none, requotes are then
+    made from a fresh read. `pool_id`: Balancer's, 0x and 64 digits. `gas_units`: gas of one swap.
+    """
+
+    address: str
+    kind: PoolKind
+    protocol: Protocol
+    tokens: tuple[Token, ...]
+    base: int
+    quote: int
+    symbol: str
+    fee_ppm: int = 0
+    quoter: str = ""
+    pool_id: str = ""
+    gas_units: int = 150_000
+
+    @property
+    def pair_index(self) -> int:
+        """The lexicographic place of (i < j) among the pairs of its tokens: (0,1) 0, (0,2) 1, (1,2) 2 of three."""
+        i, j = sorted((self.base, self.quote))
+        return i * (2 * len(self.tokens) - i - 1) // 2 + j - i - 1
+
+
+class ChainPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One chain and how it is followed. Times in ns, money ×1e9 of the quote currency.
+
+    `chain_id`: EIP-155's, which every endpoint must answer. `links`: the endpoints' link names, preferred first.
+    `multicall`: Multicall3's address; empty: calls are made one by one. `stale_after_ns`: without a new block for that
+    long every book is lost. `reconcile_blocks`: how often the state is compared with the chain's. `quorum`: endpoints
+    that must be up and agree. `calls_per_s`: budget of each endpoint. `sizes_1e9`: by quote symbol, cumulative sizes of
+    the ladder, rising; "" is for every other quote. `is_gross`: prices without the pool's fee. `split_above_1e9`: from
+    this size on the chain's own book may split an order over pools. `check_every`: one in so many of its emissions is
+    requoted on the chain, `check_bps` off is suppressed. `native`: the native coin's symbol with money, `ETH/USD`.
+    `par`: names of tokens that count as that money, one for one.
+    """
+
+    chain_id: int
+    links: tuple[str, ...]
+    pools: tuple[PoolPlan, ...]
+    multicall: str
+    block_time_ns: int
+    stale_after_ns: int
+    native: str
+    par: tuple[str, ...] = ()
+    gas: GasModel = GasModel.EIP1559
+    reconcile_blocks: int = 100
+    quorum: int = 1
+    calls_per_s: int = 25
+    sizes_1e9: dict[str, tuple[int, ...]] = {}
+    is_gross: bool = False
+    split_above_1e9: int = 10_000 * 10**9
+    check_every: int = 10
+    check_bps: int = 25

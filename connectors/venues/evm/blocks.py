@@ -1,0 +1,86 @@
+"""The last blocks as we followed them, with every pool's state at each: what a reorg rolls back to.
+
+States are immutable, so that keeping 128 blocks costs little more than keeping one. What a new head is to us:
+
+| its parent | its hash | |
+|---|---|---|
+| our tip | new | NEXT: apply its logs to the tip's state |
+| another block we kept | new | FORK: a reorg; the parent becomes the tip, then apply |
+| anything | a block we kept, not the tip | BACK: the chain returned to it; it becomes the tip |
+| anything | our tip | SAME |
+| unknown | new | GAP: blocks are missing in between, or the reorg went deeper than we kept |
+"""
+
+from enum import Enum, auto
+from typing import Final
+
+import msgspec
+
+from connectors.amm.curve import Curve
+from connectors.venues.evm.rpc import Head
+
+KEPT: Final = 128
+
+
+class Place(Enum):
+    """What a head is to the blocks we have."""
+
+    NEXT = auto()
+    FORK = auto()
+    BACK = auto()
+    SAME = auto()
+    GAP = auto()
+
+
+class Probed(msgspec.Struct, frozen=True):
+    """A pool known by its own quotes at one block, rising: (quote paid, base received), (base paid, quote received)."""
+
+    asks: tuple[tuple[int, int], ...]
+    bids: tuple[tuple[int, int], ...]
+
+
+State = Curve | Probed | str  # a text: why this pool cannot be shown
+
+
+class Block(msgspec.Struct, frozen=True):
+    """A block and the state of every pool after it, by market (its place in the plan)."""
+
+    head: Head
+    states: dict[int, State]
+
+
+class Blocks:
+    """Bounded history; `tip` is the block that our states are of."""
+
+    def __init__(self) -> None:
+        self.tip: Block | None = None
+        self._kept: dict[str, Block] = {}
+
+    def clear(self) -> None:
+        self.tip = None
+        self._kept.clear()
+
+    def place(self, head: Head) -> Place:
+        tip = self.tip
+        if tip is None:
+            return Place.GAP
+        if head.hash == tip.head.hash:
+            return Place.SAME
+        if head.hash in self._kept:
+            return Place.BACK
+        if head.parent == tip.head.hash and head.number == tip.head.number + 1:
+            return Place.NEXT
+        parent = self._kept.get(head.parent)
+        return Place.FORK if parent is not None and head.number == parent.head.number + 1 else Place.GAP
+
+    def roll_back(self, block_hash: str) -> Block:
+        """A block we kept becomes the tip; what came after it stays known, should the chain return to it."""
+        self.tip = self._kept[block_hash]
+        return self.tip
+
+    def add(self, block: Block) -> None:
+        self.tip = block
+        self._kept.pop(block.head.hash, None)
+        self._kept[block.head.hash] = block
+        while len(self._kept) > KEPT:
+            del self._kept[next(iter(self._kept))]

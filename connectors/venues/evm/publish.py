@@ -1,0 +1,245 @@
+"""From the pools' states at one block to what the engine is told: ladders, curves, gas, the chain's own book.
+
+All pools of one session symbol share one grid of sizes, made at the first pool's price and made anew when that has
+moved by 1 %: their ladders add up to the chain's book without being quoted twice, and levels keep their sizes while
+the price moves. A pool that cannot be shown is lost with its reason, said once.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from connectors.amm.concentrated import Concentrated
+from connectors.amm.constant_product import ConstantProduct
+from connectors.amm.curve import Curve, QuoteError
+from connectors.amm.ladder import Depth, Pair, from_quotes, grid, levels, measure, mid_1e9
+from connectors.amm.route import Source, chain_book
+from connectors.amm.stableswap import StableSwap
+from connectors.book import LEVELS, Level
+from connectors.chain import ChainPlan, PoolPlan
+from connectors.errors import NumberError, PoolRefused, Unpublishable
+from connectors.events import BookLost, BookSnapshot, Notice
+from connectors.pool import PoolAmm, PoolGas, PoolType, PoolUpdate
+from connectors.session import Output
+from connectors.units import MONEY_DECIMALS, SIZE_ONE
+from connectors.venues.evm.blocks import Block, Probed, State
+from connectors.venues.evm.gas import Gas
+from connectors.venues.evm.probing import depth_of
+from connectors.venues.evm.readings import sizes_of
+
+MONEY_ONE: Final = 10**MONEY_DECIMALS
+DRIFT: Final = 100  # the grid is made anew when the price moved by more than one part in so many
+UNPRICED: Final = "gas has no price"
+X64: Final = 32  # bits between the contract's Q64.96 and the guest's Q64.64
+
+
+class Grid(msgspec.Struct, frozen=True):
+    """The sizes of one symbol: ×1e8 base, cumulative; and the price they were made at."""
+
+    sizes: tuple[int, ...]
+    at_1e9: int
+
+    def first_above(self, money_1e9: int, worth_1e9: int) -> int | None:
+        """The place of the first size worth so much money, sizes being rounded down; `worth_1e9`: of one quote."""
+        least = money_1e9 * MONEY_ONE * SIZE_ONE * 999 // 1000
+        return next((k for k, size in enumerate(self.sizes) if size * self.at_1e9 * worth_1e9 >= least), None)
+
+
+class Shelf:
+    """What is shown. `markets`: place in the plan → engine's index; `chain_markets`: session symbol → the same."""
+
+    def __init__(self, plan: ChainPlan, markets: Mapping[int, int], chain_markets: Mapping[str, int]) -> None:
+        self._plan = plan
+        self._markets = markets
+        self.chain_markets = chain_markets
+        self._pairs = [_pair(pool) for pool in plan.pools]
+        self._pools_of: dict[str, list[int]] = {}
+        for key in markets:
+            self._pools_of.setdefault(plan.pools[key].symbol, []).append(key)
+        self.grids: dict[str, Grid] = {}
+        self.depths: dict[int, Depth] = {}  # of the pools that are shown
+        self._shown: set[int] = set()  # engine's indices with a book
+        self._reasons: dict[int, str] = {}
+        self._gas: dict[int, PoolGas] = {}
+
+    def lose(self, reason: str) -> list[Output]:
+        """Nothing is shown any more."""
+        lost = sorted(self._shown)
+        self._shown.clear()
+        self.depths.clear()
+        return [BookLost(index, reason) for index in lost]
+
+    def drop(self, index: int, reason: str) -> list[Output]:
+        """One book is not shown any more; the reason is told where it is new."""
+        if index not in self._shown and self._reasons.get(index) == reason:
+            return []
+        self._shown.discard(index)
+        self._reasons[index] = reason
+        return [BookLost(index, reason)]
+
+    def reason(self, index: int) -> str:
+        """Why this market is not shown; empty while it is, or nothing was said of it yet."""
+        return self._reasons.get(index, "")
+
+    def pools(self, block: Block, keys: Iterable[int], gas: Gas, now_ns: int) -> tuple[list[Output], set[str]]:
+        """Ladders and curves of these pools; and the symbols whose own book is due."""
+        out: list[Output] = []
+        symbols: set[str] = set()
+        for key in keys:
+            if key not in self._markets:
+                continue  # followed for the native coin's price alone
+            symbols.add(self._plan.pools[key].symbol)
+            try:
+                bids, asks, depth = self._ladder(key, block.states)
+            except Unpublishable as error:
+                out += self._refused(key, str(error))
+            except (PoolRefused, QuoteError) as error:
+                out += self._refused(key, f"refused: {error}")
+            else:
+                self.depths[key] = depth
+                index = self._markets[key]
+                self._shown.add(index)
+                self._reasons.pop(index, None)
+                out.append(self._update(key, block, gas, now_ns))
+                out.append(BookSnapshot(index, bids, asks, None, LEVELS, ""))
+        return out, symbols
+
+    def gas_changed(self, block: Block, gas: Gas, now_ns: int) -> list[Output]:
+        """What the guests know of gas, where it is not that any more."""
+        return [
+            self._update(key, block, gas, now_ns)
+            for key in self.depths
+            if self._gas.get(key) != gas.of_pool(self._plan.pools[key].gas_units)
+        ]
+
+    def chain(self, symbol: str, gas: Gas, worth_1e9: int) -> tuple[list[Level], list[Level]]:
+        """(bids, asks) of all pools of a symbol as one, whose quote is worth so much money. Raises Unpublishable."""
+        keys = [key for key in self._pools_of.get(symbol, ()) if key in self.depths]
+        if not keys:
+            raise Unpublishable("no pool of it can be shown")
+        sources = []
+        for key in keys:
+            cost_1e9 = gas.cost_1e9(self._plan.pools[key].gas_units, worth_1e9)
+            if cost_1e9 is None:
+                money = self._plan.native.partition("/")[2]
+                wanted = self._plan.native if worth_1e9 else f"{symbol.partition('/')[2]}/{money}"
+                raise Unpublishable(UNPRICED, f"follow {wanted} at some venue, or a pool of it")
+            sources.append(Source(self.depths[key], self._pairs[key].quote_decimals, cost_1e9))
+        made = self.grids[symbol]
+        split_from = made.first_above(self._plan.split_above_1e9, worth_1e9)
+        return chain_book(sources, made.sizes, len(made.sizes) if split_from is None else split_from)
+
+    def chain_shown(self, index: int, bids: list[Level], asks: list[Level]) -> Output:
+        self._shown.add(index)
+        self._reasons.pop(index, None)
+        return BookSnapshot(index, bids, asks, None, LEVELS, "")
+
+    def mid_1e9(self, key: int, state: State) -> int:
+        """A pool's marginal price, 0 where it has none."""
+        if isinstance(state, str | Probed):
+            return 0
+        try:
+            return mid_1e9(state, self._pairs[key])
+        except (Unpublishable, QuoteError):
+            return 0
+
+    # --- one pool --------------------------------------------------------------------------------------------------
+
+    def _ladder(self, key: int, states: Mapping[int, State]) -> tuple[list[Level], list[Level], Depth]:
+        state, pair = states[key], self._pairs[key]
+        if isinstance(state, str):
+            raise PoolRefused(state.removeprefix("refused: "))
+        sizes = self._grid(key, states).sizes
+        if isinstance(state, Probed):
+            bids, asks = from_quotes(state.asks, state.bids, pair)
+            return bids, asks, depth_of(state, pair, sizes)
+        shown = state.without_fee() if self._plan.is_gross else state
+        depth = measure(shown, pair, sizes)
+        bids, asks = levels(depth, pair)
+        return bids, asks, depth
+
+    def _grid(self, key: int, states: Mapping[int, State]) -> Grid:
+        """The symbol's grid, made by the first of its pools that has a price."""
+        symbol = self._plan.pools[key].symbol
+        keys = self._pools_of[symbol]
+        known = self.grids.get(symbol)
+        leader = next((one for one in keys if not isinstance(states[one], str)), key)
+        price_1e9 = self._price(leader, states[leader])
+        if known is not None and abs(price_1e9 - known.at_1e9) * DRIFT <= known.at_1e9:
+            return known
+        money = sizes_of(self._plan, self._plan.pools[leader].tokens[self._plan.pools[leader].quote].symbol)
+        sizes = grid(money, price_1e9, min(self._pairs[one].base_decimals for one in keys))
+        made = self.grids[symbol] = Grid(sizes, price_1e9)
+        for one in keys:  # depths of another grid cannot be put together with these
+            if one != key and one in self.depths and (again := self._again(one, states[one], made.sizes)):
+                self.depths[one] = again
+            elif one != key:
+                self.depths.pop(one, None)
+        return made
+
+    def _again(self, key: int, state: State, sizes: tuple[int, ...]) -> Depth | None:
+        if isinstance(state, Probed):
+            return depth_of(state, self._pairs[key], sizes)
+        if isinstance(state, str):
+            return None
+        return measure(state.without_fee() if self._plan.is_gross else state, self._pairs[key], sizes)
+
+    def _price(self, key: int, state: State) -> int:
+        if isinstance(state, Probed):
+            quote, base = state.asks[0]
+            pair = self._pairs[key]
+            scaled = quote * 10 ** (9 + pair.base_decimals)
+            return max(int(scaled // (max(base, 1) * 10**pair.quote_decimals)), 1)
+        if isinstance(state, str):
+            raise PoolRefused(state.removeprefix("refused: "))
+        return mid_1e9(state, self._pairs[key])
+
+    def _refused(self, key: int, reason: str) -> list[Output]:
+        self.depths.pop(key, None)
+        index = self._markets[key]
+        is_new = self._reasons.get(index) != reason
+        out = self.drop(index, reason)
+        if is_new:
+            pool = self._plan.pools[key]
+            out.append(Notice("warning", f"pool {pool.address} ({pool.kind}, {pool.symbol}) is not shown: {reason}"))
+        return out
+
+    def _update(self, key: int, block: Block, gas: Gas, now_ns: int) -> PoolUpdate:
+        costs = self._gas[key] = gas.of_pool(self._plan.pools[key].gas_units)
+        return PoolUpdate(self._markets[key], costs, _amm(self._plan.pools[key], block, block.states[key], now_ns))
+
+
+def _pair(pool: PoolPlan) -> Pair:
+    return Pair(pool.base, pool.quote, pool.tokens[pool.base].decimals, pool.tokens[pool.quote].decimals)
+
+
+def _amm(pool: PoolPlan, block: Block, state: State, now_ns: int) -> PoolAmm | None:
+    """The guest's record of a curve, in the contract's own order of tokens; None for what it cannot hold."""
+    try:
+        return _record(pool, block, state, now_ns)
+    except NumberError:
+        return None
+
+
+def _record(pool: PoolPlan, block: Block, state: State | Curve, now_ns: int) -> PoolAmm | None:
+    number = max(block.head.number, 1)
+    if isinstance(state, Concentrated):
+        return PoolAmm(
+            pool_type=PoolType.V3_CLMM, last_block=number, last_update_ns=now_ns, fee_ppm=state.fee_ppm,
+            sqrt_price_x64=state.sqrt_price_x96 >> X64, liquidity=state.liquidity, tick=state.tick,
+            tick_spacing=state.ticks.spacing,
+        )  # fmt: skip
+    if isinstance(state, ConstantProduct):
+        reserve0, reserve1 = state.reserves
+        return PoolAmm(
+            pool_type=PoolType.V2, last_block=number, last_update_ns=now_ns, fee_ppm=state.fee_ppm,
+            reserve0=reserve0, reserve1=reserve1,
+        )  # fmt: skip
+    if isinstance(state, StableSwap):
+        low, high = sorted((pool.base, pool.quote))
+        return PoolAmm(
+            pool_type=PoolType.STABLESWAP, last_block=number, last_update_ns=now_ns, fee_ppm=-(-state.fee // 10**4),
+            reserve0=state.balances[low], reserve1=state.balances[high],
+        )  # fmt: skip
+    return None

@@ -1,0 +1,62 @@
+"""What the session asks of pools besides what `reading.py` reads: ladders of probed pools, and comparisons."""
+
+from collections.abc import Iterable, Mapping
+
+from connectors.amm.curve import Curve
+from connectors.chain import ChainPlan, PoolPlan
+from connectors.errors import PoolRefused
+from connectors.units import MONEY_DECIMALS, SIZE_DECIMALS
+from connectors.venues.evm.abi import Reading
+from connectors.venues.evm.blocks import Probed, State
+from connectors.venues.evm.probe import probe_calls, probe_results
+from connectors.venues.evm.reading import differs, read, scalars
+
+
+def sizes_of(plan: ChainPlan, quote: str) -> tuple[int, ...]:
+    """The ladder's sizes in money ×1e9 for pools that quote in this token. Raises PoolRefused."""
+    sizes = plan.sizes_1e9.get(quote) or plan.sizes_1e9.get("", ())
+    if not sizes:
+        raise PoolRefused(f"no ladder sizes for the quote {quote}: set sizes_of.{quote}")
+    return sizes
+
+
+def reading(plan: ChainPlan, pool: PoolPlan, before: State = "") -> Reading[State]:
+    """The pool's state at one block: its curve, or what it answers itself.
+
+    `before`: its state at an earlier block, if any: a pool that was probed then is what the plan says already.
+    """
+    curve = None if isinstance(before, Probed) else (yield from read(pool))
+    return curve if curve is not None else (yield from _probing(plan, pool))
+
+
+def comparing(plan: ChainPlan, states: Mapping[int, State], keys: Iterable[int]) -> dict[int, Reading[str]]:
+    """One comparison for each pool whose state is computed: empty texts where the chain agrees."""
+    found: dict[int, Reading[str]] = {}
+    seen = set()
+    for key in keys:
+        pool, state = plan.pools[key], states[key]
+        if not isinstance(state, str | Probed) and scalars(pool) and pool.address not in seen:
+            seen.add(pool.address)
+            found[key] = _comparing(pool, state)
+    return found
+
+
+def _comparing(pool: PoolPlan, curve: Curve) -> Reading[str]:
+    answers = yield scalars(pool)
+    difference = differs(pool, curve, answers)
+    return f"{pool.address}: {difference}" if difference else ""
+
+
+def _probing(plan: ChainPlan, pool: PoolPlan) -> Reading[State]:
+    """Sells each size of money for the base token, then as much of the base token as that brought, for money."""
+    quote, base = pool.tokens[pool.quote], pool.tokens[pool.base]
+    money = [size * 10**quote.decimals // 10**MONEY_DECIMALS for size in sizes_of(plan, quote.symbol)]
+    amounts = [amount for amount in dict.fromkeys(money) if amount]
+    asks, _ = probe_results(pool, amounts, (), (yield probe_calls(pool, amounts, ())))
+    step = 10 ** max(base.decimals - SIZE_DECIMALS, 0)
+    bases = [received // step * step for _, received in asks]
+    amounts = [amount for amount in dict.fromkeys(bases) if amount]
+    if not amounts:
+        raise PoolRefused("it answers no size of the ladder")
+    _, bids = probe_results(pool, (), amounts, (yield probe_calls(pool, (), amounts)))
+    return Probed(tuple(asks), tuple(bids))

@@ -1,0 +1,133 @@
+"""JSON-RPC as an Ethereum node speaks it over a WebSocket: requests, answers, new heads. No state.
+
+https://ethereum.org/en/developers/docs/apis/json-rpc/ · https://geth.ethereum.org/docs/interacting-with-geth/rpc/pubsub
+
+    {"jsonrpc":"2.0","id":7,"result":"0xa4b1"}
+    {"jsonrpc":"2.0","id":8,"error":{"code":-32000,"message":"header not found"}}
+    {"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":"0x9c…","result":{"number":"0x1b4", …}}}
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from connectors.errors import WireError
+from connectors.venues.evm.abi import from_hex, keccak, quantity
+
+NULL: Final = b"null"
+BLOOM_BYTES: Final = 256
+_TEXT_MAX: Final = 200
+_HASH_CHARS: Final = 2 + 64
+
+
+class RpcError(msgspec.Struct, frozen=True):
+    """What a node refuses with. −32005 and HTTP's 429 are its rate limit; 3 is a revert."""
+
+    code: int = 0
+    message: str = ""
+
+
+class _Params(msgspec.Struct):
+    subscription: str
+    result: msgspec.Raw
+
+
+class Message(msgspec.Struct):
+    """Any frame: an answer (`id`, and `result` or `error`) or a notification (`params`)."""
+
+    id: int | str | None = None
+    result: msgspec.Raw = msgspec.Raw(NULL)
+    error: RpcError | None = None
+    method: str = ""
+    params: _Params | None = None
+
+
+class Head(msgspec.Struct, frozen=True):
+    """A block's header. Hashes in lower case; `bloom` is empty where the node gives none; times in s, fees in wei."""
+
+    number: int
+    hash: str
+    parent: str
+    time_s: int
+    base_fee: int = 0
+    bloom: bytes = b""
+
+
+class _RawHead(msgspec.Struct, rename="camel"):
+    number: str
+    hash: str
+    parent_hash: str
+    timestamp: str
+    base_fee_per_gas: str | None = None
+    logs_bloom: str | None = None
+
+
+_decode_message = msgspec.json.Decoder(Message).decode
+_decode_head = msgspec.json.Decoder(_RawHead).decode
+_decode_text = msgspec.json.Decoder(str).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def request(number: int, method: str, params: Sequence[Any]) -> bytes:
+    """One request."""
+    return _encode({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+
+
+def message_of(frame: bytes) -> Message:
+    """One frame. Raises WireError."""
+    try:
+        return _decode_message(frame)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise WireError(f"no JSON-RPC: {error}") from error
+
+
+def head_of(raw: msgspec.Raw) -> Head | None:
+    """A header, or None for `null`, which is how a node says that it has no such block. Raises WireError."""
+    if bytes(raw) == NULL:
+        return None
+    try:
+        found = _decode_head(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise WireError(f"a header that cannot be read: {error}") from error
+    bloom = from_hex(found.logs_bloom) if found.logs_bloom is not None else b""
+    if len(bloom) not in (0, BLOOM_BYTES):
+        raise WireError(f"a bloom of {len(bloom)} bytes")
+    base_fee = quantity(found.base_fee_per_gas) if found.base_fee_per_gas is not None else 0
+    return Head(
+        quantity(found.number), hash_of(found.hash), hash_of(found.parent_hash), quantity(found.timestamp),
+        base_fee, bloom,
+    )  # fmt: skip
+
+
+def hash_of(text: str) -> str:
+    """A block's hash in lower case. Raises WireError."""
+    if len(text) != _HASH_CHARS:
+        raise WireError(f"{text[:80]!r} is no hash")
+    from_hex(text)
+    return text.lower()
+
+
+def text_of(raw: msgspec.Raw) -> str:
+    """A JSON string: a subscription's id, a number, data. Raises WireError."""
+    try:
+        return _decode_text(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise WireError(f"{bytes(raw)[:80]!r} is no text") from error
+
+
+def why(error: RpcError) -> str:
+    """The node's own words, short."""
+    return f"{error.message[:_TEXT_MAX]} ({error.code})"
+
+
+def bloom_bits(address: str) -> tuple[tuple[int, int], ...]:
+    """Where an address stands in a header's bloom, as (byte, mask): Ethereum yellow paper, 4.4.3."""
+    hashed = keccak(from_hex(address))
+    bits = [int.from_bytes(hashed[at : at + 2]) & 2047 for at in (0, 2, 4)]
+    return tuple((BLOOM_BYTES - 1 - bit // 8, 1 << bit % 8) for bit in bits)
+
+
+def may_hold(bloom: bytes, bits: tuple[tuple[int, int], ...]) -> bool:
+    """Whether a block of this bloom may hold a log of that address. False is certain; no bloom says nothing."""
+    return not bloom or all(bloom[at] & mask for at, mask in bits)

@@ -1,0 +1,116 @@
+"""`gateway sim evm`: a simulated chain to connect any client to. `cli.py` registers it."""
+
+import asyncio
+import json
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Annotated, Any, Final
+
+import typer
+
+from connectors.errors import ConfigError
+
+NS: Final = 10**9
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `sim` and its commands."""
+    sim = typer.Typer(no_args_is_help=True, help="Simulated venues as servers of their own.")
+    app.add_typer(sim, name="sim")
+    _evm(sim)
+
+    @sim.callback()
+    def _simulators() -> None:
+        """Keeps `evm` a command with a name: a Typer of one command alone would be that command."""
+
+
+def _evm(sim: typer.Typer) -> None:
+    @sim.command("evm")
+    def evm(
+        chain: Annotated[
+            str, typer.Option("--chain", help="Whose pools and addresses: ethereum, arbitrum, base, optimism, polygon.")
+        ] = "arbitrum",
+        seed: Annotated[int, typer.Option("--seed", help="Equal seeds give equal chains.")] = 1,
+        port: Annotated[int, typer.Option("--port", min=0, max=65535, help="WebSocket port; 0: any.")] = 0,
+        http_port: Annotated[int, typer.Option("--http-port", min=0, max=65535, help="HTTP port; 0: any.")] = 0,
+        block_time: Annotated[
+            float | None,
+            typer.Option("--block-time", min=0, help="Seconds between blocks; 0: one per transaction, nobody trades.",
+                         show_default="the chain's own"),
+        ] = None,
+        fault: Annotated[
+            list[str] | None, typer.Option("--fault", help="NAME=VALUE, as sim_fault takes; may be given again.")
+        ] = None,
+        duration: Annotated[
+            float | None, typer.Option("--duration", min=0.1, help="Stop after this many seconds.")
+        ] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    ) -> None:  # fmt: skip
+        """Serve a simulated chain on the loopback: JSON-RPC over WebSocket and HTTP, pools that trade along a market.
+
+        Runs until Ctrl-C. The first line of stdout, printed when it is ready, says where everything is.
+        """
+        from runtime.chains import chain_named
+
+        try:
+            from runtime.sim.evm.shipped import default_world, facts
+        except ImportError as error:
+            mend = "pip install 'venuegate[dex]'"
+            raise ConfigError(f"{error.name} is not installed", place="gateway sim evm", mend=mend) from None
+
+        found = chain_named(chain)
+        block_time_ns = None if block_time is None else round(block_time * NS)
+        world = default_world(seed, found, block_time_ns=block_time_ns, faults=_faults(fault or []))
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits it ignored
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_serve(world, facts(world, found), (port, http_port), duration, as_json=as_json))
+
+
+def _faults(given: Sequence[str]) -> Any:
+    from runtime.sim.evm.faults import EvmFaults
+
+    faults = EvmFaults()
+    for text in given:
+        name, equals, value = text.partition("=")
+        try:
+            if not equals:
+                raise ValueError(f"{text!r} has no value")  # noqa: TRY301 - told like every other mistake in it
+            faults.switch(name, value)
+        except ValueError as error:
+            raise ConfigError(str(error), place="--fault", mend="write NAME=VALUE, like lie_call=1") from None
+    return faults
+
+
+async def _serve(
+    world: Any, said: dict[str, Any], ports: tuple[int, int], duration: float | None, *, as_json: bool
+) -> None:
+    from runtime.sim.evm.server import EvmSimServer
+
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, ended.set)
+    server = EvmSimServer(world, port=ports[0], http_port=ports[1])
+    try:
+        await server.__aenter__()
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {ports[0] or ports[1]}: {error.strerror}",
+            place="--port",
+            mend="take another, or 0 for any",
+        ) from None
+    try:
+        where = {"ws": server.ws_url, "http": server.http_url, **said}
+        typer.echo(json.dumps(where) if as_json else _text(where))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(duration):
+                await ended.wait()
+    finally:
+        await server.__aexit__(None, None, None)
+
+
+def _text(where: dict[str, Any]) -> str:
+    lines = [f"{name:10} {where[name]}" for name in ("ws", "http", "chain_id", "multicall", "quoter")]
+    lines += [
+        f"{pool['address']} {pool['kind']:16} {pool['symbol']:10} {'/'.join(pool['tokens'])}" for pool in where["pools"]
+    ]
+    return "\n".join([*lines, "Ctrl-C ends."])

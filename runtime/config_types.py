@@ -1,0 +1,42 @@
+"""What the sections of a config are made of: their base and the kinds of values that several of them share."""
+
+from decimal import Decimal
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _not_bool(value: object) -> object:
+    """TOML's `true` is no number, though Python's is 1."""
+    if isinstance(value, bool):
+        raise ValueError("a number is wanted")  # noqa: TRY004 - pydantic turns ValueError alone into its own
+    return value
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("printable characters are wanted")
+    return value
+
+
+def _socket_url(value: str) -> str:
+    """Dialling an impossible address again and again would only look like a dead network."""
+    if value:
+        parts = urlsplit(value)
+        if parts.scheme not in {"ws", "wss"} or not parts.hostname or parts.port == 0:
+            raise ValueError("an address ws://HOST[:PORT]/… or wss://… is wanted")
+    return value
+
+
+class Section(BaseModel):
+    """One table of a file: no key that it does not know, no change once it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+Amount = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
+Percent = Annotated[Decimal, Field(ge=0, le=100, allow_inf_nan=False)]
+Whole = Annotated[int, BeforeValidator(_not_bool)]
+Printable = Annotated[str, AfterValidator(_printable)]
+SocketUrl = Annotated[str, AfterValidator(_socket_url)]

@@ -1,0 +1,60 @@
+"""The venues of `--sim`: simulated, in this process, reached over loopback as the real ones are over the network.
+
+One market is behind all of them: traders on the simulated chains follow the simulated Kraken's prices, where it runs.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Final
+
+from connectors.errors import ConfigError
+from connectors.session import PUBLIC
+from runtime.chains import chain_of_venue
+from runtime.port import VenueSpec
+from runtime.sim.market import Market
+from runtime.sim.server import KrakenSimServer
+
+Tell = Callable[[str, str], None]
+
+KRAKEN: Final = "kraken"
+
+
+def check_embedded(venues: Sequence[str]) -> None:
+    """Raises ConfigError for a venue that has no simulated side."""
+    for name in venues:
+        if name != KRAKEN and chain_of_venue(name) is None:
+            raise ConfigError(f"there is no embedded {name}", place="--sim", mend="use --venues kraken,dex_arb")
+
+
+async def embed(venues: Sequence[VenueSpec], seed: int, stack: AsyncExitStack, tell: Tell) -> dict[str, dict[str, str]]:
+    """Starts the simulated side of each, to be closed with `stack`; where each link of each venue connects."""
+    urls = {}
+    market: Market | None = None
+    if any(venue.venue.name == KRAKEN for venue in venues):
+        server = await stack.enter_async_context(KrakenSimServer(seed=seed))
+        urls[KRAKEN] = {PUBLIC: server.ws_url}
+        market = server.sim.market
+        tell(f"embedded venue speaking Kraken's v2 protocol at {server.ws_url}, seed {seed}", "info")
+    for venue in venues:
+        if venue.chain is not None:
+            url = await _chain(venue, seed, market, stack)
+            urls[venue.venue.name] = dict.fromkeys(venue.chain.links, url)
+            count = len(venue.chain.pools)
+            tell(f"embedded chain {venue.chain.chain_id} with {count} pools at {url}, seed {seed}", "info")
+    return urls
+
+
+async def _chain(venue: VenueSpec, seed: int, market: Market | None, stack: AsyncExitStack) -> str:
+    """A node with the planned pools; its traders follow `market`, or one of its own."""
+    from runtime.sim.evm.server import EvmSimServer
+    from runtime.sim.evm.shipped import default_world
+    from runtime.sim.evm.world import market_mid
+
+    chain, plan = chain_of_venue(venue.venue.name), venue.chain
+    if chain is None or plan is None:
+        raise ConfigError(f"there is no embedded {venue.venue.name}", place="--sim", mend="use --venues kraken,dex_arb")
+    world = default_world(
+        seed, chain, pools=plan.pools, mid=market_mid(market) if market is not None else None,
+    )  # fmt: skip
+    server = await stack.enter_async_context(EvmSimServer(world))
+    return server.ws_url
