@@ -2,13 +2,27 @@
 
 Addresses are checksummed texts (EIP-55), checked where they are read. Where they come from: `runtime/chains/*.toml`,
 which name their sources, and the user's `[venues.dex_…]`; `docs/dex.md` explains every setting.
+
+Structs are frozen and check their ranges when they are made, for a tape's header may be damaged: ConfigError.
 """
 
+import re
 from enum import StrEnum
+from itertools import pairwise
+from typing import Final, NoReturn
 
 import msgspec
 
+from connectors.book import LEVELS
+from connectors.errors import ConfigError
 from connectors.pool import Protocol
+
+DECIMALS_MAX: Final = 36  # Curve's rates are 10^(36 − decimals)
+_PPM: Final = 10**6
+_U64: Final = 2**64 - 1
+_ADDRESS: Final = re.compile("0x[0-9a-fA-F]{40}")
+_POOL_ID: Final = re.compile("0x[0-9a-fA-F]{64}")
+_PAIR: Final = re.compile("[^/]+/[^/]+")
 
 
 class PoolKind(StrEnum):
@@ -45,6 +59,11 @@ class Token(msgspec.Struct, frozen=True):
     symbol: str
     decimals: int
 
+    def __post_init__(self) -> None:
+        place = f"token {self.symbol or self.address}"
+        _check_address(place, "address", self.address)
+        _check_range(self, place, 0, DECIMALS_MAX, "decimals")
+
 
 class PoolPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One market of a pool: `base` and `quote` are places in `tokens`, which are in the contract's own order.
@@ -66,6 +85,21 @@ class PoolPlan(msgspec.Struct, frozen=True, kw_only=True):
     quoter: str = ""
     pool_id: str = ""
     gas_units: int = 150_000
+
+    def __post_init__(self) -> None:
+        place = f"pool {self.address or self.symbol}"
+        _check_address(place, "address", self.address)
+        if self.quoter:
+            _check_address(place, "quoter", self.quoter)
+        if self.pool_id and not _POOL_ID.fullmatch(self.pool_id):
+            _refuse(place, f"pool_id {self.pool_id[:80]!r} is not 0x and 64 hexadecimal digits")
+        if len({token.address.lower() for token in self.tokens}) < max(len(self.tokens), 2):
+            _refuse(place, f"{len(self.tokens)} tokens are not two or more different ones")
+        _check_range(self, place, 0, len(self.tokens) - 1, "base", "quote")
+        if self.base == self.quote:
+            _refuse(place, f"base and quote are both token {self.base}")
+        _check_range(self, place, 0, _PPM - 1, "fee_ppm")
+        _check_range(self, place, 0, _U64, "gas_units")
 
     @property
     def pair_index(self) -> int:
@@ -104,3 +138,50 @@ class ChainPlan(msgspec.Struct, frozen=True, kw_only=True):
     split_above_1e9: int = 10_000 * 10**9
     check_every: int = 10
     check_bps: int = 25
+
+    def __post_init__(self) -> None:
+        place = f"chain {self.chain_id}"
+        _check_range(self, place, 1, _U64, "chain_id", "block_time_ns", "stale_after_ns", "reconcile_blocks",
+                     "calls_per_s", "check_every", "check_bps")  # fmt: skip
+        _check_range(self, place, 0, _U64, "split_above_1e9")
+        if not self.links or not all(self.links) or len(set(self.links)) < len(self.links):
+            _refuse(place, f"links {', '.join(self.links) or 'none'} are not names, each once")
+        _check_range(self, place, 1, len(self.links), "quorum")
+        if self.multicall:
+            _check_address(place, "multicall", self.multicall)
+        if not _PAIR.fullmatch(self.native):
+            _refuse(place, f"native {self.native!r} is no symbol like ETH/USD")
+        for quote, sizes in self.sizes_1e9.items():
+            is_rising = all(low < high for low, high in pairwise((0, *sizes)))
+            if not is_rising or not 1 <= len(sizes) <= LEVELS or sizes[-1] > _U64:
+                _refuse(place, f"sizes of {quote or 'every quote'} are not 1 … {LEVELS} rising amounts above zero")
+        _check_contracts(place, self.pools)
+
+
+def _check_contracts(place: str, pools: tuple[PoolPlan, ...]) -> None:
+    """Each market once, and one contract is of one kind."""
+    seen: set[tuple[str, int]] = set()
+    kinds: dict[str, PoolKind] = {}
+    for pool in pools:
+        address = pool.address.lower()
+        if (address, pool.pair_index) in seen:
+            _refuse(place, f"pool {pool.address} is there twice with the same pair")
+        if kinds.setdefault(address, pool.kind) is not pool.kind:
+            _refuse(place, f"pool {pool.address} is both {kinds[address]} and {pool.kind}")
+        seen.add((address, pool.pair_index))
+
+
+def _check_address(place: str, name: str, text: str) -> None:
+    if not _ADDRESS.fullmatch(text):
+        _refuse(place, f"{name} {text[:80]!r} is not 0x and 40 hexadecimal digits")
+
+
+def _check_range(struct: msgspec.Struct, place: str, low: int, high: int, *names: str) -> None:
+    for name in names:
+        value = getattr(struct, name)
+        if not low <= value <= high:
+            _refuse(place, f"{name} is {value}, outside {low} … {high}")
+
+
+def _refuse(place: str, problem: str) -> NoReturn:
+    raise ConfigError(problem, place=place, mend="see docs/dex.md")

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from connectors.chain import ChainPlan, PoolPlan
+from connectors.chain import ChainPlan, GasModel, PoolPlan
 from connectors.errors import ConfigError, NumberError
 from connectors.instrument import Instrument
 from connectors.pool import ADDRESS_BYTES, DexVenue, PoolId
@@ -55,7 +55,7 @@ def plan_of(
         par=tuple(
             name for name, counts_as in catalogue.counts_as.items() if counts_as == chain.native.partition("/")[2]
         ),
-        gas=chain.gas,
+        gas=GasModel(section.gas or chain.gas),
         reconcile_blocks=section.reconcile_blocks,
         quorum=section.quorum,
         calls_per_s=section.calls_per_s,

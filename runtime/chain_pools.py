@@ -4,7 +4,7 @@ Settings win over what is shipped: a user's pool with the address and pair of a 
 that cannot be so is one ConfigError that names the file, the setting and the mend.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NoReturn
 
 from connectors.chain import PoolKind, PoolPlan, Token
@@ -59,8 +59,17 @@ class Catalogue:
                 self.refuse(f"pools.{number}", problem, "leave one out")
             own[pool.address, pool.pair_index] = pool
         given = self.chain.pools if self.section.defaults else ()
-        merged = [own.pop((pool.address, pool.pair_index), pool) for pool in given]
-        return [*merged, *own.values()]
+        shipped = {(pool.address, pool.pair_index): pool for pool in given}
+        self._check_kinds(list((shipped | own).values()), own.values())
+        return list((shipped | own).values())
+
+    def _check_kinds(self, pools: Sequence[PoolPlan], own: Iterable[PoolPlan]) -> None:
+        """Pairs of one contract are read once, in one way."""
+        for number, pool in enumerate(own):
+            other = next((one.kind for one in pools if one.address == pool.address and one.kind is not pool.kind), None)
+            if other is not None:
+                problem = f"is of kind {pool.kind}, but another pair of pool {pool.address} is {other}"
+                self.refuse(f"pools.{number}.kind", problem, "one contract is of one kind: name it for all its pairs")
 
     def native(self, pools: Sequence[PoolPlan]) -> PoolPlan | None:
         """The pool that prices the native coin: the shipped one; without it, the first of that symbol."""

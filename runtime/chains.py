@@ -16,6 +16,7 @@ import msgspec
 from connectors.chain import GasModel, PoolKind, PoolPlan, Token
 from connectors.errors import ConfigError
 from connectors.pool import DexVenue, Protocol
+from connectors.venues.evm.abi import checksummed, keccak
 
 NAMES: Final = {
     DexVenue.DEX_ETH: "ethereum",
@@ -63,8 +64,6 @@ class Factory(msgspec.Struct, frozen=True, kw_only=True):
         """
         if not self.init_code_hash and not self.implementation:
             return ""
-        from eth_utils.crypto import keccak
-
         first, second = in_order(one, other)
         low, high = bytes.fromhex(first.address[2:]), bytes.fromhex(second.address[2:])
         if self.kind is PoolKind.UNISWAP_V3:
@@ -80,7 +79,7 @@ class Factory(msgspec.Struct, frozen=True, kw_only=True):
             else bytes.fromhex(self.init_code_hash[2:])
         )
         maker = bytes.fromhex((self.deployer or self.address)[2:])
-        return _checksum(keccak(b"\xff" + maker + keccak(salt) + code_hash)[12:])
+        return checksummed("0x" + keccak(b"\xff" + maker + keccak(salt) + code_hash)[12:].hex())
 
 
 class Chain(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,9 +200,3 @@ def _pool(
         pool_id=said.get("pool_id", ""),
         gas_units=said.get("gas_units", GAS_UNITS[kind]),
     )
-
-
-def _checksum(address: bytes) -> str:
-    from eth_utils.address import to_checksum_address
-
-    return str(to_checksum_address(address))

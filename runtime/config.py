@@ -297,9 +297,10 @@ def _problem(error: Any) -> str:
     said, value = error["msg"].removeprefix("Value error, "), error["input"]
     if error["type"] == "model_type":
         said = "a table is wanted"
-    if isinstance(value, (dict, BaseModel)):
+    is_address = not {"url", "urls"}.isdisjoint(map(str, error["loc"]))  # any part of it may be a provider's key
+    if is_address or error["type"] == "model_type" or isinstance(value, (dict, BaseModel)):
         return str(said)
-    if isinstance(value, str) and "://" in value:  # what stands behind the host may be a provider's key
+    if isinstance(value, str) and "://" in value:  # an address in the wrong place
         scheme, _, rest = value.partition("://")
         value = f"{scheme}://{re.split('[/?#]', rest)[0].rpartition('@')[2]}/…"
     return f"{said}, but it is {value!s:.60}"

@@ -13,7 +13,8 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from connectors.chain import PoolKind
-from connectors.errors import ConfigError
+from connectors.errors import WireError
+from connectors.venues.evm import abi
 from runtime.config_types import Amount, Percent, Printable, Section, SocketUrl, Whole
 
 SIZES_MAX: Final = 20  # levels a side in the guest's record
@@ -28,15 +29,10 @@ def checksummed(text: str) -> str:
     if not _ADDRESS.fullmatch(text) or not int(text, 16):
         raise ValueError("an address is wanted: 0x and 40 hexadecimal digits")
     try:
-        from eth_utils.address import to_checksum_address
-    except ImportError:
-        problem = "addresses cannot be checked: eth-utils is not installed"
-        raise ConfigError(problem, place="[venues]", mend="uv pip install 'venuegate[dex]'") from None
-    digits = text[2:]
-    right = str(to_checksum_address(text.lower()))
-    if digits not in {digits.lower(), digits.upper()} and text != right:
-        raise ValueError("its capitals do not fit its digits (EIP-55), so it may be mistyped: copy it again")
-    return right
+        return abi.checksummed(text)
+    except WireError:
+        problem = "its capitals do not fit its digits (EIP-55), so it may be mistyped: copy it again"
+        raise ValueError(problem) from None
 
 
 def _rising(sizes: Sequence[Decimal]) -> Sequence[Decimal]:
@@ -151,6 +147,9 @@ class ChainSection(Section):
     )
     multicall: AddressOrNone | None = Field(
         default=None, description='address of Multicall3; "" calls contracts one by one'
+    )
+    gas: Literal["", "eip1559", "arbitrum", "op_stack"] = Field(
+        default="", description="how gas is priced; by default as the chain does; eip1559 leaves the L1 part out"
     )
     pool_prices: Literal["net", "gross"] = Field(
         default="net", description="net: with the pool's fee, what it really pays; gross: without"

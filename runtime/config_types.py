@@ -23,9 +23,15 @@ def _printable(value: str) -> str:
 def _socket_url(value: str) -> str:
     """Dialling an impossible address again and again would only look like a dead network."""
     if value:
-        parts = urlsplit(value)
-        if parts.scheme not in {"ws", "wss"} or not parts.hostname or parts.port == 0:
+        try:
+            parts = urlsplit(value)
+            is_good = parts.scheme in {"ws", "wss"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # whose own words would tell a part of it
+            is_good = False
+        if not is_good or not value.isprintable() or " " in value:
             raise ValueError("an address ws://HOST[:PORT]/… or wss://… is wanted")
+        if "#" in value:
+            raise ValueError("an address without # is wanted: nothing behind it would be sent")
     return value
 
 

@@ -5,10 +5,12 @@ what is dead. Frames come out as bytes, exactly as they arrived. The library is 
 """
 
 import asyncio
+import http.client
 import random
+import re
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
@@ -24,7 +26,9 @@ FRAME_BYTES_MAX: Final = 32 * 2**20  # Kraken's instrument snapshot is about 1 M
 FRAMES_QUEUED_MAX: Final = 1024
 SENDS_QUEUED_MAX: Final = 4096
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-SHOWN_CHARS: Final = 12  # a longer part of a path may be a key: providers of chain endpoints put it there
+SHOWN_CHARS: Final = 12  # of a part of a path on this machine
+SECRET_CHARS: Final = 8  # no provider's key is shorter
+_URL: Final = re.compile(r"\S+://\S+")
 
 Feed = Callable[[Input], None]
 Tell = Callable[[str, str], None]  # what, and how bad: info, warning, error
@@ -38,6 +42,7 @@ class VenueLink:
         self.link = link
         self.url = url
         self._name = shown(url)
+        self._secrets = secrets_of(url)
         self._feed = feed
         self._tell = tell
         self._connection: ClientConnection | None = None
@@ -79,7 +84,8 @@ class VenueLink:
                 if attempt in (0, 1, 2) or attempt % 10 == 0:
                     hint = "" if was_up or attempt else " No network here? `--sim` needs none."
                     self._tell(
-                        f"cannot reach {self._name} ({_why(error)}); trying again in {delay_s:.1f} s.{hint}", "warning"
+                        f"cannot reach {self._name} ({reason_of(error)}); trying again in {delay_s:.1f} s.{hint}",
+                        "warning",
                     )
             else:
                 self._tell(f"connected to {self._name}{' again' if was_up else ''}", "info")
@@ -116,10 +122,13 @@ class VenueLink:
         self._feed(LinkUp(self.venue, self.link))
         try:
             while True:
-                raw = await connection.recv(decode=False)
-                self._feed(Frame(self.venue, self.link, bytes(raw)))
+                raw = bytes(await connection.recv(decode=False))
+                for secret in self._secrets:  # some providers repeat it in an error: it is not for the tape
+                    if secret in raw:
+                        raw = raw.replace(secret, b"*" * len(secret))
+                self._feed(Frame(self.venue, self.link, raw))
         except websockets.ConnectionClosed as closed:
-            self._why_closed = self._why_closed or _why(closed)
+            self._why_closed = self._why_closed or reason_of(closed)
         finally:
             self._connection = None
             sender.cancel()
@@ -133,21 +142,36 @@ class VenueLink:
             return  # the receiving side reports it
 
 
-def shown(url: str) -> str:
-    """The address for people and logs: without user, password, query and any part of the path that may be a key."""
+def secrets_of(url: str) -> tuple[bytes, ...]:
+    """What in an address may be a key: parts of the path and of the query, a password; on this machine nothing."""
     parts = urlsplit(url)
-    if not parts.netloc:
-        return url
-    host = parts.netloc.rpartition("@")[2]
-    path = "/".join(part if len(part) <= SHOWN_CHARS else "…" for part in parts.path.split("/"))
-    return f"{parts.scheme}://{host}{path}{'?…' if parts.query else ''}"
+    if parts.hostname in LOOPBACK:
+        return ()
+    found = [*parts.path.split("/"), *(value for _, value in parse_qsl(parts.query)), parts.password or ""]
+    return tuple(part.encode() for part in found if len(part) >= SECRET_CHARS)
+
+
+def shown(url: str) -> str:
+    """The address for people and logs: without user and password, and of another machine by its host alone, because
+    providers of chain endpoints put their keys, long or short, into path and query."""
+    before = "".join(url.partition("://")[:2]) if "://" in url else ""
+    address, *more = re.split("[?#]", url.removeprefix(before), maxsplit=1)
+    netloc, *parts = address.split("/")
+    host = netloc.rpartition("@")[2]
+    if re.sub(r":\d+$|[\[\]]", "", host) not in LOOPBACK:
+        return before + host
+    path = [part if len(part) <= SHOWN_CHARS else "…" for part in parts]
+    return before + "/".join([host, *path]) + ("?…" if more else "")
+
+
+def reason_of(error: Exception) -> str:
+    """What went wrong, in one line and without the address, which the libraries' own words may hold whole."""
+    if isinstance(error, ValueError | websockets.InvalidURI | http.client.InvalidURL):
+        return "not an address that can be dialled"
+    text = _URL.sub("…", str(error).strip()) or type(error).__name__
+    return text.splitlines()[0][:200]
 
 
 def _back_off_s(attempt: int) -> float:
     """Doubling; with jitter, so that many do not dial at once."""
     return min(BACKOFF_FIRST_S * 2.0 ** min(attempt, 10), BACKOFF_MAX_S) * random.uniform(0.5, 1.0)  # noqa: S311
-
-
-def _why(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:200]

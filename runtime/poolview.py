@@ -6,10 +6,12 @@ pool's marginal price.
 
 from typing import Any, Final
 
-from connectors.amm.ladder import depth_within
-from connectors.pool import Protocol
+import msgspec
+
+from connectors.amm.ladder import Pair, depth_to, depth_within
+from connectors.pool import PoolAmm, PoolId, PoolType, Protocol
 from connectors.units import MONEY_DECIMALS, PRICE_DECIMALS, SIZE_DECIMALS, trimmed_text
-from connectors.venues.evm.report import Report, report
+from connectors.venues.evm.report import PoolReport, Report, report
 from connectors.venues.evm.session import ChainSession
 from runtime.session import Session
 
@@ -37,7 +39,7 @@ def rows(session: Session, now_ns: int) -> list[dict[str, Any]]:
                     "reconciled": found.reconciled,
                     "differences": found.differences,
                     "books": [_chain_book(session, index, found) for index in port.indices if index not in port.pools],
-                    "pools": [_pool(session, index, found) for index in port.pools],
+                    "pools": [_pool(session, index, pool, found) for index, pool in port.pools.items()],
                 }
             )
     return made
@@ -75,7 +77,7 @@ def _chain_book(session: Session, index: int, found: Report) -> dict[str, Any]:
     }
 
 
-def _pool(session: Session, index: int, found: Report) -> dict[str, Any]:
+def _pool(session: Session, index: int, known: PoolId, found: Report) -> dict[str, Any]:
     pool, book = found.pools[index], session.engine.books[index]
     plan, mid_1e9 = pool.plan, pool.mid_1e9
     if not mid_1e9 and book.valid:
@@ -87,15 +89,38 @@ def _pool(session: Session, index: int, found: Report) -> dict[str, Any]:
         "kind": str(plan.kind),
         "protocol": Protocol(plan.protocol).name.lower(),
         "protocol_id": int(plan.protocol),
+        "venue_id": known.venue_id,
+        "fee_bps": known.fee_bps,
         "base": plan.tokens[plan.base].symbol,
         "quote": plan.tokens[plan.quote].symbol,
         "fee_ppm": pool.fee_ppm,
         "price_1e9": mid_1e9,
-        "depth_bid_1e8": depth_within(book.bids, mid_1e9, DEPTH_BPS) if book.valid else 0,
-        "depth_ask_1e8": depth_within(book.asks, mid_1e9, DEPTH_BPS) if book.valid else 0,
+        "depth_bid_1e8": _depth(session, index, pool, mid_1e9, is_ask=False),
+        "depth_ask_1e8": _depth(session, index, pool, mid_1e9, is_ask=True),
+        **msgspec.structs.asdict(pool.gas),
+        "state": _state(pool.amm) if book.valid else None,
         **_levels(session, index),
         "reason": "" if book.valid else pool.reason or found.lost or book.reason,
     }
+
+
+def _depth(session: Session, index: int, pool: PoolReport, mid_1e9: int, *, is_ask: bool) -> int:
+    """Until the marginal price has moved by half a percent; of a probed pool by the levels of its ladder."""
+    book, plan = session.engine.books[index], pool.plan
+    if not book.valid:
+        return 0
+    if pool.curve is None:
+        return depth_within(book.asks if is_ask else book.bids, mid_1e9, DEPTH_BPS)
+    base, quote = plan.tokens[plan.base], plan.tokens[plan.quote]
+    return depth_to(pool.curve, Pair(plan.base, plan.quote, base.decimals, quote.decimals), DEPTH_BPS, is_ask=is_ask)
+
+
+def _state(amm: PoolAmm | None) -> dict[str, Any] | None:
+    """The curve's own numbers, which of a probed pool are not known."""
+    if amm is None:
+        return None
+    fields = ("last_block", "sqrt_price_x64", "liquidity", "tick", "tick_spacing", "reserve0", "reserve1")
+    return {"pool_type": PoolType(amm.pool_type).name.lower(), **{name: getattr(amm, name) for name in fields}}
 
 
 def table(venues: list[dict[str, Any]]) -> list[str]:
@@ -116,7 +141,7 @@ def table(venues: list[dict[str, Any]]) -> list[str]:
             lines.append(f"  {book['symbol']:<10} {'all pools, gas included':<42} {touch}  ({checked})")
         for pool in venue["pools"]:
             start = f"  {pool['symbol']:<10} {pool['address']:<42} {pool['kind']:<15} "
-            start += f"{trimmed_text(pool['fee_ppm'], PPM_A_PERCENT):>7} "
+            start += f"{trimmed_text(pool['fee_ppm'], PPM_A_PERCENT) if pool['fee_ppm'] else '?':>7} "
             if not pool["valid"]:
                 lines.append(f"{start}{pool['reason']}")
                 continue

@@ -32,15 +32,14 @@ from connectors.venues.evm.abi import (
     separated,
     words,
 )
-from runtime.net import LOOPBACK
+from connectors.venues.evm.rpc import RpcError, is_revert
+from runtime.net import LOOPBACK, reason_of
 
 TIMEOUT_S: Final = 30.0
 ANSWER_BYTES_MAX: Final = 64 * 2**20
 BATCH_MAX: Final = 50
 STAGES_MAX: Final = 64  # a reading that never ends would ask for ever
 _CHECK_URL: Final = "check the address, or name another endpoint"
-_REVERTED: Final = 3  # geth's code of a call that reverted
-_REVERT_WORDS: Final = ("revert", "opcode", "out of gas", "stack underflow", "invalid jump", "evm error")
 _NO_HASHES: Final = frozenset({-32602, -32600, -32700})  # how an endpoint refuses EIP-1898's object
 
 T = TypeVar("T")
@@ -51,13 +50,6 @@ class Block(msgspec.Struct, frozen=True):
 
     number: int
     hash: str
-
-
-class _Fault(msgspec.Struct, frozen=True):
-    """The endpoint's own error, to one request."""
-
-    code: int
-    message: str
 
 
 class Rpc:
@@ -85,7 +77,7 @@ class Rpc:
     def call(self, method: str, *params: Any) -> Any:
         """One method's result."""
         (result,) = self._ask([(method, list(params))])
-        if isinstance(result, _Fault):
+        if isinstance(result, RpcError):
             raise self._error(f"{method}: it answers {result.message} ({result.code})", "ask another endpoint")
         return result
 
@@ -168,7 +160,7 @@ class Rpc:
         for at in range(0, len(calls), BATCH_MAX):
             batch = calls[at : at + BATCH_MAX]
             results = self._ask([self._request(call, block) for call in batch])
-            if self._by_hash and any(isinstance(result, _Fault) and result.code in _NO_HASHES for result in results):
+            if self._by_hash and any(isinstance(result, RpcError) and result.code in _NO_HASHES for result in results):
                 self._by_hash = False  # the number instead, and the hash is compared in the end
                 results = self._ask([self._request(call, block) for call in batch])
             answers += [self._answer(result) for result in results]
@@ -179,10 +171,9 @@ class Rpc:
         return "eth_call", [{"to": call.to, "data": "0x" + call.data.hex()}, at]
 
     def _answer(self, result: Any) -> bytes | None:
-        if not isinstance(result, _Fault):
+        if not isinstance(result, RpcError):
             return self._data("eth_call", result) or None
-        text = result.message.lower()
-        if result.code == _REVERTED or any(word in text for word in _REVERT_WORDS):
+        if is_revert(result):
             return None
         raise self._error(f"eth_call: it answers {result.message} ({result.code})", "ask another endpoint")
 
@@ -260,7 +251,7 @@ class Rpc:
         error = answer.get("error")
         if isinstance(error, dict):
             code = error.get("code")
-            return _Fault(code if isinstance(code, int) else 0, str(error.get("message", ""))[:300])
+            return RpcError(code if isinstance(code, int) else 0, str(error.get("message", ""))[:300])
         if error is not None or "result" not in answer:
             raise self._error(f"does not speak JSON-RPC: its answer is {str(answer)[:60]}")
         return answer["result"]
@@ -282,7 +273,7 @@ def _parts(url: str, place: str) -> SplitResult:
         is_good = parts.scheme in ("http", "https", "ws", "wss") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_good = False
-    if not is_good or not url.isprintable() or " " in url:
+    if not is_good or not url.isprintable() or set(url) & set(" #"):
         raise ConfigError("is no address of an endpoint", place=place, mend="like http://127.0.0.1:8545 or wss://…")
     return parts
 
@@ -297,5 +288,6 @@ def _by_id(answer: Any) -> dict[Any, Any]:
 
 
 def _reason(error: Exception) -> str:
-    reason = getattr(error, "reason", None) or error
-    return str(getattr(reason, "strerror", None) or reason) or type(reason).__name__
+    if isinstance(error, urllib.error.URLError):
+        return _reason(error.reason if isinstance(error.reason, Exception) else OSError(error.reason))
+    return (isinstance(error, OSError) and error.strerror) or reason_of(error)

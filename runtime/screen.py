@@ -8,7 +8,7 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, TextIO
 
@@ -129,6 +129,22 @@ def _write(out: TextIO, line: str) -> None:
             data = data[os.write(number, data) :]
 
 
+def _held(session: Session, pools: Container[int]) -> str:
+    """What algos hold in pools, and their session PnL there, by symbol."""
+    engine, held = session.engine, dict[str, list[int]]()
+    for (_, index), position in engine.oms.positions.items():
+        instrument = engine.instruments[index]
+        if index in pools and instrument is not None:
+            sums = held.setdefault(instrument.symbol, [0, 0])
+            sums[0] += position.qty_1e8
+            sums[1] += position.session_1e9
+    return "".join(
+        f"  {symbol} position {trimmed_text(qty, SIZE_DECIMALS)}  "
+        f"PnL {decimal_text(pnl // 10 ** (MONEY_DECIMALS - 2), 2)} {symbol.partition('/')[2]}"
+        for symbol, (qty, pnl) in held.items()
+    )
+
+
 def is_pool(session: Session, index: int) -> bool:
     """Whether this market is one pool, not a symbol of a venue."""
     return any(index in port.pools for port in session.engine.ports.values())
@@ -161,7 +177,7 @@ def status_lines(session: Session, books_per_s: float) -> list[str]:
     for port in engine.ports.values():
         if port.pools:
             shown = sum(engine.books[index].valid for index in port.pools)
-            lines.append(f"  {port.name}: {shown} of {len(port.pools)} pools")
+            lines.append(f"  {port.name}: {shown} of {len(port.pools)} pools{_held(session, port.pools)}")
     if not engine.algos:
         return [*lines, f"  {engine.state} · {books_per_s:.0f} books/s · {engine.stats.frames} frames"]
     denied = " ".join(f"{reason} {count}" for reason, count in sorted(engine.desk.denied.items()))

@@ -24,7 +24,7 @@ import msgspec
 import zstandard
 
 from connectors.chain import ChainPlan
-from connectors.errors import TapeError
+from connectors.errors import ConfigError, TapeError
 from connectors.pool import PoolId
 from runtime.inputs import Command, Frame, Input, LinkDown, LinkUp, Timer
 from runtime.regions import Param
@@ -290,7 +290,10 @@ class TapeReader:
                 problem = f"has format {kind.venuegate_tape}, this version reads {FORMAT}"
                 raise TapeError(problem, place=str(self.path), mend=f"replay it with venuegate {kind.package}")
             return msgspec.json.decode(first, type=Header)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except ConfigError as error:  # a part of it checks its ranges
+            problem = f"header: {error.place}: {error.problem}"
+            raise TapeError(problem, place=str(self.path), mend="this tape's head is damaged") from None
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise TapeError(f"header: {error}", place=str(self.path), mend="this tape's head is damaged") from None
 
     def _all_lines(self) -> Iterator[bytes]:

@@ -31,6 +31,7 @@ from connectors.units import I64_MAX, PRICE_DECIMALS, SIZE_DECIMALS
 _VALUE_DECIMALS: Final = PRICE_DECIMALS + SIZE_DECIMALS  # of price × size
 _BPS: Final = 10_000
 NO_PRICE: Final = "no price"
+_DEPTH_STEPS: Final = 22
 EMPTY: Final = "no liquidity"
 TOO_SMALL: Final = "price below 1e-9"
 TOO_LARGE: Final = "price beyond 63 bits at 1e-9"
@@ -183,6 +184,36 @@ def depth_within(side: Sequence[Level], mid_1e9: int, bps: int) -> int:
             break
         total += size
     return total
+
+
+def depth_to(curve: Curve, pair: Pair, bps: int, *, is_ask: bool) -> int:
+    """How much base (×1e8) can be bought, or sold, before the marginal price has moved by so much; to 1 in 2^20."""
+    numerator, denominator = curve.price(pair.base, pair.quote)
+    end = _BPS + bps if is_ask else _BPS - bps
+    i, j = (pair.quote, pair.base) if is_ask else (pair.base, pair.quote)
+
+    def base_of(amount: int) -> int | None:
+        """The base that this much buys, or is; None: the price is beyond the end then."""
+        try:
+            quote = curve.exact_in(i, j, amount)
+            after, unit = quote.after.price(pair.base, pair.quote)
+        except QuoteError:
+            return None
+        moved, limit = after * denominator * _BPS, numerator * unit * end
+        if quote.amount_in < amount or (moved > limit if is_ask else moved < limit):
+            return None
+        return quote.amount_out if is_ask else quote.amount_in
+
+    low, found = 0, 0
+    step = 1
+    while step < 1 << 200 and base_of(step) is not None:
+        step <<= 1
+    for _ in range(_DEPTH_STEPS):
+        step >>= 1
+        if step and (base := base_of(low + step)) is not None:
+            low, found = low + step, base
+    shift = pair.base_decimals - SIZE_DECIMALS
+    return int(found // 10**shift if shift >= 0 else found * 10**-shift)
 
 
 def _checked(

@@ -186,16 +186,6 @@ def chain_book(sources: Sequence[Source], sizes: Sequence[int], split_from: int)
         raise Unpublishable(EMPTY)
     if bids and asks and bids[0][0] >= asks[0][0]:
         apart = (bids[0][0] - asks[0][0]) * _BPS // asks[0][0]
-        raise Unpublishable(CROSSED, f"pools disagree by {apart} bps")
+        by = f"{apart} bps" if apart else "less than 1 bp"
+        raise Unpublishable(CROSSED, f"pools disagree by {by} more than fees and gas")
     return bids, asks
-
-
-def effective_1e9(side: Sequence[Level], size_1e8: int) -> int:
-    """The average price, rounded down, of walking one side to that size; 0 when it is thinner, or the size is 0."""
-    left, value = size_1e8, 0
-    for price, size in side:
-        if size >= left:
-            return (value + price * left) // size_1e8 if size_1e8 > 0 else 0
-        left -= size
-        value += price * size
-    return 0

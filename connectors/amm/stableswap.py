@@ -179,11 +179,17 @@ class StableSwap(msgspec.Struct, frozen=True, dict=True):
         return (gross - fee) * ONE // self.rates[j], fee
 
     def _rate(self, x: int, y: int) -> int:
-        """NG's fee at two balances, each the average of before and after: `fee` at the peg, a multiple far from it."""
+        """NG's fee at two balances, each the average of before and after: `fee` at the peg, a multiple far from it.
+
+        A multiplier that the contract would not accept may make it all that there is: `exchange` would revert.
+        """
         factor = self.offpeg_fee_multiplier
         if factor <= FEE_ONE:
             return self.fee
-        return factor * self.fee // ((factor - FEE_ONE) * 4 * x * y // (x + y) ** 2 + FEE_ONE)
+        rate = factor * self.fee // ((factor - FEE_ONE) * 4 * x * y // (x + y) ** 2 + FEE_ONE)
+        if rate >= FEE_ONE:
+            raise QuoteError(f"a fee of {rate} leaves nothing")
+        return rate
 
     def _least(self, scaled: Sequence[int], i: int, j: int, amount: int) -> int:
         """An amount in that pays `amount`, while one unit less does not: a guess from the invariant, then a search."""

@@ -17,7 +17,7 @@ from connectors.amm.ladder import Depth, Pair
 from connectors.amm.route import Route, Source
 from connectors.book import L2Book
 from connectors.errors import Unpublishable, VenuegateError
-from tests.support.ladders import MONEY, Product, exact, paid, planted, promise, whole
+from tests.support.ladders import MONEY, Product, exact, planted, promise, whole
 
 PRICE = 3_000
 SIZES = ladder.grid(MONEY, PRICE * 10**9, 18)
@@ -156,9 +156,6 @@ def check(of: Any, venues: Sequence[Venue], split_from: int = SPLIT) -> str:
     else:
         for side, sign in ((bids, 1), (asks, -1)):
             promise(side, *totals[sign], sign)
-            for size, walked, _ in paid(side):
-                average = walked / Fraction(size, 10**8)
-                assert of.effective_1e9(side, size) == int(average * 10**9)
         assert bool(asks) == bool(totals[-1][0])
         assert bool(bids) == any(total * 10**17 >= size for size, total in zip(*totals[1], strict=True))
         L2Book().load(bids, asks, 1)
@@ -213,8 +210,7 @@ def test_gas_makes_the_first_level_an_average() -> None:
     assert [size for _, size in asks] == [size for _, size in bids] == [SIZES[-1]]
     cost = deep.asks(SIZES[-1])
     assert cost is not None
-    assert route.effective_1e9(asks, SIZES[-1]) == -int(-cost * 10**17 // SIZES[-1])
-    assert route.effective_1e9(asks, SIZES[-1] + 1) == 0 == route.effective_1e9([], 1) == route.effective_1e9(asks, 0)
+    assert asks[0][0] == -int(-cost * 10**17 // SIZES[-1])
 
 
 def test_pools_that_disagree_publish_nothing() -> None:
@@ -252,14 +248,6 @@ def test_grids_that_differ_are_refused() -> None:
         route.chain_book([venue(1_000, 10**9).source()], SIZES[:-1], SPLIT)
 
 
-def test_walking_a_book() -> None:
-    side = [(3_000 * 10**9, 10**8), (3_001 * 10**9, 2 * 10**8)]
-    assert route.effective_1e9(side, 5 * 10**7) == 3_000 * 10**9
-    assert route.effective_1e9(side, 2 * 10**8) == 3_000_500_000_000
-    assert route.effective_1e9(side, 3 * 10**8) == 3_000_666_666_666
-    assert route.effective_1e9(side, 3 * 10**8 + 1) == 0
-
-
 # --- bugs planted on purpose ---------------------------------------------------------------------------------------
 
 PLANTED = {
@@ -281,7 +269,6 @@ PLANTED = {
     "never split": ("if k >= split_from", "if k > len(sizes)"),
     "a shallow pool fills everything": ("if k < len(quotes):", "if k := min(k, len(quotes) - 1):"),
     "crossed and published": ("bids[0][0] >= asks[0][0]:", "False:"),
-    "the best level for the whole walk": ("value + price * left", "side[0][0] * size_1e8"),
 }  # fmt: skip
 MARKETS = [
     [venue(1_000, 10**9)],

@@ -293,12 +293,44 @@ def test_no_symbol_of_the_chain_s_names_what_there_is() -> None:
         plan_of("dex_eth", settings(), ["XYZ/USD", "A/B"])
 
 
-def test_what_may_be_a_key_in_an_address_is_not_told() -> None:
-    """Providers put the key into the path."""
-    for url in ("https://user:secret@x.example/v2/secret", "http://x.example?key=secret"):
-        with pytest.raises(ConfigError, match=r"but it is https?://x\.example/…") as caught:
-            settings(f"[venues.dex_arb]\nurls = ['{url}']")
-        assert "secret" not in str(caught.value)
+KEYED = [
+    "urls = ['https://user:secret@x.example/v2/secret']", "urls = ['http://x.example?key=secret']",
+    "url = 'wss://x/secret'\nurls = ['wss://y/secret']", "urls = ['wss://x/secret', 'wss://x/secret']",
+    "urls = ['wss://x/secret', '']", f"urls = {[f'wss://x{number}/secret' for number in range(17)]}",
+    "url = 'x.example/v2/secret'", "url = 'wss:user:secret@x/y'", "url = 'secret@x.example'", "url = ['wss://x/secret']",
+    "urls = { one = 'wss://x/secret' }", "urls = 'x/secret'", "url = 'wss://x:secret/'", "url = 'wss://x/#secret'",
+    "url = 'wss://x/v2 secret'", "url = 'wss://[secret'", "stale_after_s = 'wss://x/secret'",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", KEYED)
+def test_what_may_be_a_key_in_an_address_is_not_told(text: str) -> None:
+    """Providers put the key anywhere behind the host, and people mistype what is before it."""
     with pytest.raises(ConfigError) as caught:
-        settings("[venues.dex_arb]\nurl = 'wss://x/secret'\nurls = ['wss://y/secret']")
+        settings("[venues.dex_arb]\n" + text)
     assert "secret" not in str(caught.value)
+    assert "venues.dex_arb" in caught.value.problem
+
+
+def test_a_chain_that_is_an_address_is_not_told_either() -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings("", {"GATEWAY__VENUES__DEX_ARB": "x.example/secret"})
+    assert "secret" not in str(caught.value)
+
+
+def test_pairs_of_one_contract_are_of_one_kind() -> None:
+    """It is read once for all of them."""
+    coins = 'coins = ["USDC", "WBTC", "WETH"]'
+    one, other = own(coins, kind="curve_crypto"), own(coins, kind="{}", base="WBTC")
+    with pytest.raises(ConfigError, match=r"pools\.0\.kind is of kind curve_crypto, but another pair") as caught:
+        plan_of("dex_arb", settings(one + other.format("curve_meta")), ["ETH/USD"])
+    assert "is curve_meta" in caught.value.problem and caught.value.place == "my.toml"
+    plan, _, _ = plan_of("dex_arb", settings(one + other.format("curve_crypto")), ["ETH/USD", "BTC/USD"])
+    assert sum(pool.address == to_checksum_address(FORK) for pool in plan.pools) == 2
+    tricrypto = next(pool for pool in shipped("arbitrum").pools if pool.kind == "curve_crypto")
+    names = [token.symbol for token in tricrypto.tokens]
+    third = own(f"coins = {names}", address=tricrypto.address, kind="curve_meta", base="WETH", quote="WBTC")
+    with pytest.raises(
+        ConfigError, match=r"pools\.0\.kind is of kind curve_meta, but another pair of .* is curve_crypto"
+    ):
+        plan_of("dex_arb", settings(third), ["ETH/USD"])

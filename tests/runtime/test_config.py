@@ -133,6 +133,7 @@ def test_a_bad_value_names_file_key_value_and_mend(key: str, value: str, said: s
         ("[venues.kraken]\nurl = 'https://ws.kraken.com/v2'", "venues.kraken.url: ", "WebSocket address"),
         ("[venues.kraken]\nurl = 'ws://host:99999/'", "venues.kraken.url: ", "WebSocket address"),
         ("[venues.kraken]\nurl = 'kraken'", "venues.kraken.url: ", "WebSocket address"),
+        ("[venues.kraken]\nurl = 'wss://host/#here'", "venues.kraken.url: an address without #", "WebSocket address"),
         ("[paper]\nmaker_fee_pct = -0.01", "paper.maker_fee_pct: ", "fee of a resting fill"),
         ("[paper]\ntaker_fee_pct = 100.1", "paper.taker_fee_pct: ", "fee of a taking fill"),
         ("[paper]\ntaker_fee_pct = 0.12345", "paper.taker_fee_pct: ", "use at most 4 decimals"),

@@ -32,8 +32,28 @@ def test_pools_once_shows_every_shipped_pool_with_levels_in_the_guests_units() -
         assert bids[0][0] < asks[0][0] and max(len(bids), len(asks)) <= 20
         assert bids == sorted(bids, key=lambda level: -level[0]) and asks == sorted(asks)
         assert all(px > 0 and sz > 0 for px, sz in bids + asks)
+    for pool in chain["pools"]:
+        assert (pool["venue_id"], pool["fee_bps"] >= 0) == (12, True)
+        assert pool["gas_cost_1e5"] > 0 and pool["gas_units_1k"] >= 100 and pool["gas_price_gwei"] > 0
+        assert pool["native_price_deci_usd"] > 1000, "the native coin is priced"
+        state = pool["state"]
+        assert (state is not None) == pool["kind"].startswith("uniswap")
+        if pool["kind"] == "uniswap_v2":
+            assert state["pool_type"] == "v2" and state["reserve0"] > 0 < state["reserve1"] and state["last_block"] > 0
+        elif state is not None:
+            assert state["pool_type"] == "v3_clmm" and state["sqrt_price_x64"] > 0 < state["liquidity"]
+            assert state["tick_spacing"] in (1, 10, 50, 60, 100, 200) and state["last_block"] <= chain["block"]
     exact = [pool for pool in chain["pools"] if pool["kind"].startswith("uniswap")]
     assert all(pool["depth_bid_1e8"] > 0 and pool["depth_ask_1e8"] > 0 and pool["fee_ppm"] > 0 for pool in exact)
+
+
+def test_a_stable_pools_fee_is_in_millionths_like_every_other() -> None:
+    done = gateway("pools", "--sim", "--once", "--json", "--venues", "dex_eth", "--symbols", "DAI/USDC")
+    assert done.returncode == 0, done.stderr
+    (chain,) = json.loads(done.stdout)
+    stable = next(pool for pool in chain["pools"] if pool["kind"] == "curve_stable")
+    assert 0 < stable["fee_ppm"] <= 1000
+    assert stable["state"]["pool_type"] == "stableswap" and stable["state"]["reserve0"] > 0
 
 
 def test_pools_as_a_table_names_each_pool_and_what_was_checked() -> None:

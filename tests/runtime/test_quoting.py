@@ -319,6 +319,13 @@ def test_a_key_in_the_address_is_not_told() -> None:
         endpoint.instead = None
         assert run(*asking(endpoint, rpc=url, amount="1000000"))[0] == 0
         assert endpoint.logins == {"Basic dXNlcjpzZWNyZXQ="}
+        for url in (
+            "ws://127.0.0.1:1/KEY#KEY",
+            "http://127.0.0.1:1/KEY#KEY",
+            "http://x:KEY/",
+            "http://127.0.0.1:1/KEYé",
+        ):
+            assert "KEY" not in refused(*asking(endpoint, rpc=url))
 
 
 def test_a_proxy_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,15 +16,19 @@ from typer.testing import CliRunner, Result
 from connectors import registry
 from connectors.book import L2Book
 from connectors.session import Venue
+from connectors.venues.evm import ARBITRUM
 from connectors.venues.kraken import VENUE
+from runtime.chain_plan import plan_of
 from runtime.cli import app
-from runtime.deploy import load_guest
+from runtime.config import Config, paper_limits
+from runtime.deploy import Guests, load_guest, spec_of, venue_spec
 from runtime.engine import Engine
 from runtime.features import Prediction, Predictor
 from runtime.inputs import Command, LinkUp
 from runtime.regions import parse_param
+from runtime.session import header_of
 from runtime.spec import AlgoSpec
-from runtime.tape import TapeReader
+from runtime.tape import TapeReader, TapeWriter
 from tests.support import chain_venue
 from tests.support.chain_venue import chain, frame
 from tests.support.data import ROOT
@@ -219,3 +223,92 @@ def test_the_generation_is_the_headers_where_exports_do_not_tell(tape: Path, tmp
     changed = tmp_path / "changed.tape"
     changed.write_bytes(first.replace(b'"abi":"0.3.0', b'"abi":"0.9.0') + b"".join(rest))
     assert gateway("replay", changed, *ANSWERS).exit_code == 4
+
+
+# --- a chain's plan in it --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def chain_tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    plan, pools, instruments = plan_of("dex_arb", Config(), ["ETH/USD"])
+    made = venue_spec(ARBITRUM, depth=20, depth_from="", instruments=instruments, pools=pools, chain=plan)
+    spec = spec_of([made], ["ETH/USD"], Guests(), paper_limits(), fees=Config().fees(), tag="vg")
+    path = tmp_path_factory.mktemp("chains") / "arb.tape"
+    writer = TapeWriter(path, header_of(spec, {}))
+    writer.append(LinkUp("dex_arb", "rpc1"), 10**18)
+    writer.cut()
+    return path
+
+
+def said_of(path: Path, tape: Path, change: Callable[[dict[str, Any]], None]) -> Result:
+    first, *rest = lines(tape)
+    header = json.loads(first)
+    change(header["venues"][0])
+    path.write_bytes(json.dumps(header).encode() + b"\n" + b"".join(rest))
+    return gateway("replay", path, "--json")
+
+
+def test_a_chains_plan_comes_back_from_the_header(chain_tape: Path, tmp_path: Path) -> None:
+    with closing(TapeReader(chain_tape)) as reader:
+        assert reader.header is not None
+        assert reader.header.venues[0].chain == plan_of("dex_arb", Config(), ["ETH/USD"])[0]
+    same = said_of(tmp_path / "same.tape", chain_tape, lambda _: None)
+    assert same.exit_code == 7, "it is replayed, and had no book"
+    without = said_of(tmp_path / "without.tape", chain_tape, lambda venue: venue.update(chain=None))
+    assert without.exit_code == 4 and "no chain is described" in without.stderr
+
+
+def pool(**fields: object) -> Callable[[dict[str, Any]], None]:
+    return lambda venue: venue["chain"]["pools"][0].update(fields)
+
+
+def token(**fields: object) -> Callable[[dict[str, Any]], None]:
+    return lambda venue: venue["chain"]["pools"][0]["tokens"][0].update(fields)
+
+
+def plan_with(**fields: object) -> Callable[[dict[str, Any]], None]:
+    return lambda venue: venue["chain"].update(fields)
+
+
+def one_contract_of_two_kinds(venue: dict[str, Any]) -> None:
+    pools = venue["chain"]["pools"]
+    one = next(pool for pool in pools if pool["kind"] == "curve_crypto")
+    pools.append(one | {"kind": "curve_meta", "base": one["quote"], "quote": 3 - one["base"] - one["quote"]})
+
+
+def one_pool_twice(venue: dict[str, Any]) -> None:
+    venue["chain"]["pools"].append(venue["chain"]["pools"][0])
+
+
+DAMAGED: list[tuple[str, Callable[[dict[str, Any]], None]]] = [
+    ("calls_per_s is 0", plan_with(calls_per_s=0)), ("calls_per_s is -3", plan_with(calls_per_s=-3)),
+    ("check_every is 0", plan_with(check_every=0)), ("check_bps is 0", plan_with(check_bps=0)),
+    ("chain_id is 0", plan_with(chain_id=0)), ("block_time_ns is 0", plan_with(block_time_ns=0)),
+    ("stale_after_ns is -1", plan_with(stale_after_ns=-1)), ("reconcile_blocks is 0", plan_with(reconcile_blocks=0)),
+    ("split_above_1e9 is -1", plan_with(split_above_1e9=-1)),
+    ("links none", plan_with(links=[])), ("links rpc1, rpc1", plan_with(links=["rpc1", "rpc1"])),
+    ("quorum is 2", plan_with(quorum=2)), ("quorum is 0", plan_with(quorum=0)),
+    ("multicall 'zz'", plan_with(multicall="zz")), ("native ''", plan_with(native="")),
+    ("native 'ETH'", plan_with(native="ETH")), ("sizes of every quote", plan_with(sizes_1e9={"": []})),
+    ("sizes of X", plan_with(sizes_1e9={"X": [5, 5]})), ("sizes of X", plan_with(sizes_1e9={"X": [-1, 5]})),
+    ("sizes of X", plan_with(sizes_1e9={"X": list(range(1, 22))})),
+    ("address '0xzz'", pool(address="0xzz")), ("quoter 'zz'", pool(quoter="zz")),
+    ("pool_id '0x1'", pool(pool_id="0x1")),
+    ("base is 9", pool(base=9)), ("quote is -1", pool(quote=-1)),
+    ("base and quote are both token 0", pool(base=0, quote=0)), ("fee_ppm is 1000000", pool(fee_ppm=10**6)),
+    ("gas_units is -1", pool(gas_units=-1)), ("0 tokens are not two", pool(tokens=[])),
+    ("Invalid enum value", pool(kind="foo")), ("decimals is -5", token(decimals=-5)),
+    ("decimals is 37", token(decimals=37)), ("address 'zz'", token(address="zz")),
+    ("is both curve_crypto and curve_meta", one_contract_of_two_kinds), ("is there twice", one_pool_twice),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "change"), DAMAGED)
+def test_a_damaged_plan_is_the_tapes_fault(
+    said: str, change: Callable[[dict[str, Any]], None], chain_tape: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "damaged.tape"
+    done = said_of(path, chain_tape, change)
+    assert done.exit_code == 4, done.output
+    assert f"{path}: header: " in done.stderr and said in done.stderr
+    assert "this tape's head is damaged" in done.stderr and "Traceback" not in done.output

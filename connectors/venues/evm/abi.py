@@ -158,13 +158,37 @@ def aggregated(calls: Sequence[Call], multicall: str = MULTICALL3) -> Call:
 
 
 def separated(data: bytes | None, count: int) -> Answers:
-    """Multicall3's answer, one by one. WireError where it is not of `count` calls."""
+    """Multicall3's answer, one by one. WireError where it is not of `count` calls.
+
+    Cut by hand, as Solidity lays out (bool,bytes)[]: quicker than the codec, which would also follow pointers that all
+    lead to one long answer, and so make hundreds of megabytes of a small frame.
+    """
     if data is None:
         raise WireError("Multicall3 did not answer: out of gas, or not at this address")
-    (answers,) = decode(["(bool,bytes)[]"], data)
-    if len(answers) != count:
-        raise WireError(f"Multicall3 answered {len(answers)} of {count} calls")
-    return [bytes(answer) if is_ok and answer else None for is_ok, answer in answers]
+    if _at(data, 0) != WORD:
+        raise WireError(f"an answer of {len(data)} bytes, not Multicall3's")
+    found = _at(data, WORD)
+    if found != count:
+        raise WireError(f"Multicall3 answered {found} of {count} calls")
+    first = 2 * WORD
+    answers: Answers = []
+    end = first + WORD * count  # where the next one begins: they lie one behind the other
+    for place in range(count):
+        at = first + _at(data, first + WORD * place)
+        if at != end or _at(data, at + WORD) != 2 * WORD:
+            raise WireError(f"Multicall3's answer {place} is not where it should be")
+        is_ok, length, begun = _at(data, at), _at(data, at + 2 * WORD), at + 3 * WORD
+        end = begun + -(-length // WORD) * WORD
+        if is_ok > 1 or end > len(data) or any(data[begun + length : end]):
+            raise WireError(f"Multicall3's answer {place} of {length} bytes does not fit")
+        answers.append(data[begun : begun + length] if is_ok and length else None)
+    return answers
+
+
+def _at(data: bytes, at: int) -> int:
+    if at + WORD > len(data):
+        raise WireError(f"an answer of {len(data)} bytes ends too soon")
+    return int.from_bytes(data[at : at + WORD])
 
 
 @lru_cache(maxsize=512)

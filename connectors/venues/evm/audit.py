@@ -1,11 +1,12 @@
 """Our states and books against the chain's own word, now and then: reconciliation, and requotes of the chain's book.
 
-**Reconciliation**: at one block in so many, every usable endpoint is asked for the cheap part of every state. Where the
+**Reconciliation**: at one block in so many, every usable endpoint is asked for every state, ticks and all. Where the
 followed one differs, our state is wrong; where another differs, one of the two lies.
 
 **Requote**: one in so many emissions of the chain's book is asked of the pools' own quoters at the same block, at about
 $100 and $10,000 on either side, in the pool the book would use. A book further off than `check_bps` (three times
-that at the larger size) is suppressed, and from then on every emission is asked until one is right again.
+that at the larger size) is suppressed, and from then on every emission is asked; what comes after a requote that is
+right is shown.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +25,7 @@ from connectors.venues.evm.gas import Gas
 from connectors.venues.evm.probe import requote_calls, requoted
 from connectors.venues.evm.publish import Shelf
 from connectors.venues.evm.reading import read
-from connectors.venues.evm.readings import comparing
+from connectors.venues.evm.readings import alone, comparing
 
 CHECKED_MONEY: Final = ((100 * 10**MONEY_DECIMALS, 1), (10_000 * 10**MONEY_DECIMALS, 3))  # size, times check_bps
 _PPM: Final = 10**6
@@ -34,7 +35,6 @@ PPM_A_BP: Final = 100
 class Differences(msgspec.Struct):
     """One reconciliation: endpoint → what differs, "" for nothing. An endpoint that could not answer is missing."""
 
-    block: Block
     asked: int
     found: dict[str, str] = {}
 
@@ -53,7 +53,7 @@ def reconcile(
     plan: ChainPlan, block: Block, endpoints: Sequence[Endpoint], done: Callable[[Differences, int], None], now_ns: int
 ) -> None:
     """Asks each endpoint; `done` is called once, when the last has answered or failed."""
-    differences = Differences(block, len(endpoints))
+    differences = Differences(len(endpoints))
 
     def answered(endpoint: Endpoint, results: dict[int, str], why_not: str, now_ns: int) -> None:
         if not why_not:
@@ -65,7 +65,7 @@ def reconcile(
     for endpoint in endpoints:
         readings = comparing(plan, block.states, range(len(plan.pools)))
         ended = _for(endpoint, answered)
-        Batch(endpoint, plan.multicall, block.head.hash, readings, ended).start(now_ns)
+        Batch(endpoint, plan.multicall, block.head.hash, readings, ended, alone=alone(plan)).start(now_ns)
 
 
 class _Quote(msgspec.Struct, frozen=True):

@@ -2,14 +2,15 @@
 
 A reading (`reading.py`) is a generator that yields stages of calls and is sent their answers. All of a batch advance
 stage by stage: the calls of all are put together through Multicall3, or made one by one where the chain has none. Every
-call is pinned to the block's hash (EIP-1898), so a batch is of one block or it fails.
+call is pinned to the block's hash (EIP-1898), so a batch is of one block or it fails. What nobody wants any more
+(`is_wanted`) is asked no further, and `done` is not called.
 
 A call into an old contract may burn all the gas that is left to it, and with it that of the calls behind it: they come
-back without an answer though they have one. So each reading has chunks of its own, and when a pool is read for the
-first time (`is_patient`) its calls without an answer are made once more, the last ones first: none is behind it again.
+back without an answer though they have one. So readings of such contracts (`alone`) have requests of their own, and
+when a pool is read for the first time (`is_patient`) its calls without an answer are made once more, last ones first.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -33,7 +34,7 @@ class Batch(Generic[T]):
 
     def __init__(
         self, endpoint: Endpoint, multicall: str, block_hash: str, readings: Mapping[int, Reading[T]], done: Done[T],
-        *, is_patient: bool = False,
+        *, is_patient: bool = False, alone: Container[int] = (), is_wanted: Callable[[], bool] = lambda: True,
     ) -> None:  # fmt: skip
         self._endpoint = endpoint
         self._multicall = multicall
@@ -41,6 +42,8 @@ class Batch(Generic[T]):
         self._readings = dict(readings)
         self._done = done
         self._is_patient = is_patient and bool(multicall)
+        self._alone = alone
+        self._is_wanted = is_wanted
         self._results: dict[int, T | str] = {}
         self._stages = 0
         self._calls: dict[int, list[Call]] = {}  # of this stage, by reading
@@ -67,16 +70,26 @@ class Batch(Generic[T]):
     def _step(self, key: int, answers: Answers | None) -> list[Call]:
         reading = self._readings[key]
         try:
-            return next(reading) if answers is None else reading.send(answers)
+            calls = next(reading) if answers is None else reading.send(answers)
+            while not calls:  # a stage may have nothing to ask
+                calls = reading.send([])
         except StopIteration as stop:
             self._results[key] = stop.value
         except (PoolRefused, WireError, QuoteError) as error:
             self._results[key] = f"refused: {error}"
+        else:
+            return calls
         return []
 
     def _chunks(self) -> list[list[_Slot]]:
         size = CALLS_A_CHUNK if self._multicall else 1
-        slots = [[(key, place) for place in range(len(calls))] for key, calls in self._calls.items()]
+        slots: list[list[_Slot]] = [[]]  # the first: all that may share
+        for key, calls in self._calls.items():
+            own = [(key, place) for place in range(len(calls))]
+            if key in self._alone:
+                slots.append(own)
+            else:
+                slots[0] += own
         return [one[at : at + size] for one in slots for at in range(0, len(one), size)]
 
     def _ask(self, chunks: Sequence[list[_Slot]], now_ns: int) -> None:
@@ -86,13 +99,13 @@ class Batch(Generic[T]):
             is_one = len(calls) == 1
             call = calls[0] if is_one else aggregated(calls, self._multicall)
             params: list[Any] = [{"to": call.to, "data": "0x" + call.data.hex()}, self._at]
-            self._endpoint.ask("eth_call", params, self._then(chunk), now_ns)
+            self._endpoint.ask("eth_call", params, self._then(chunk), now_ns, self._is_wanted)
 
     def _then(self, chunk: list[_Slot]) -> Callable[[msgspec.Raw | None, str, int], None]:
         return lambda result, why_not, now_ns: self._got(chunk, result, why_not, now_ns)
 
     def _got(self, chunk: list[_Slot], result: msgspec.Raw | None, why_not: str, now_ns: int) -> None:
-        if self._has_failed:
+        if self._has_failed or not self._is_wanted():
             return
         try:
             self._answers |= zip(chunk, _read(result, why_not, len(chunk)), strict=True)
@@ -126,6 +139,8 @@ def _read(result: msgspec.Raw | None, why_not: str, count: int) -> Answers:
     """The answers in one answer; None for a revert. Raises WireError for anything else that went wrong."""
     if result is not None:
         data = from_hex(text_of(result))
+        if count > 1 and not data:
+            raise WireError('no Multicall3 where multicall says: set it to its address on this chain, or to ""')
         return separated(data, count) if count > 1 else [data or None]
     if count > 1 or not _is_revert(why_not):
         raise WireError(why_not)

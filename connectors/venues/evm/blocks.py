@@ -43,10 +43,11 @@ State = Curve | Probed | str  # a text: why this pool cannot be shown
 
 
 class Block(msgspec.Struct, frozen=True):
-    """A block and the state of every pool after it, by market (its place in the plan)."""
+    """A block and the state of every pool after it, by market (its place in the plan); when we had all of that."""
 
     head: Head
     states: dict[int, State]
+    arrived_ns: int = 0
 
 
 class Blocks:
@@ -73,10 +74,15 @@ class Blocks:
         parent = self._kept.get(head.parent)
         return Place.FORK if parent is not None and head.number == parent.head.number + 1 else Place.GAP
 
-    def roll_back(self, block_hash: str) -> Block:
+    def roll_back(self, block_hash: str, now_ns: int) -> Block:
         """A block we kept becomes the tip; what came after it stays known, should the chain return to it."""
-        self.tip = self._kept[block_hash]
-        return self.tip
+        block = msgspec.structs.replace(self._kept[block_hash], arrived_ns=now_ns)
+        self.add(block)
+        return block
+
+    def before(self, block: Block) -> Block | None:
+        """The block before this one, if it was kept."""
+        return self._kept.get(block.head.parent)
 
     def add(self, block: Block) -> None:
         self.tip = block

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from connectors.amm.stableswap import FEE_ONE
-from connectors.chain import PoolKind, PoolPlan, Token
+from connectors.chain import DECIMALS_MAX, PoolKind, PoolPlan, Token
 from connectors.errors import PoolRefused, WireError
 from connectors.pool import Protocol
 from connectors.venues.evm import probed, stable
@@ -72,7 +72,10 @@ def described(addresses: Sequence[str]) -> Reading[tuple[Token, ...]]:
     known = {NATIVE: Token(NATIVE, "ETH", NATIVE_DECIMALS)}
     for at, address in enumerate(asked):
         symbol, decimals = answers[2 * at : 2 * at + 2]
-        known[address] = Token(address, _symbol(address, symbol), word(decimals, f"decimals() of {address}", 8))
+        found = word(decimals, f"decimals() of {address}", 8)
+        if found > DECIMALS_MAX:
+            raise PoolRefused(f"{address} has {found} decimals, more than {DECIMALS_MAX}")
+        known[address] = Token(address, _symbol(address, symbol), found)
     return tuple(known[address] for address in addresses)
 
 

@@ -44,7 +44,8 @@ class Display:
         venue_id = next((pool.venue_id for _, pool in plan.pools), int(DexVenue.DEX_ETH))
         self._chain_id = venue_id - DexVenue.DEX_ETH  # the guest's ChainId
         self.markets = markets
-        self.shelf = Shelf(chain, markets, {symbol: index for index, symbol in plan.symbols})
+        chain_markets = {symbol: index for index, symbol in plan.symbols}
+        self.shelf = Shelf(chain, markets, chain_markets, plan.price_1e9)
         self.gas = Gas(chain.gas)
         self.checks: dict[str, Check] = {}
         self._fee: ChainFee | None = None
@@ -69,9 +70,11 @@ class Display:
         self.ask_gas(block, endpoint, now_ns)
         shown, symbols = self.shelf.pools(block, keys, self.gas, now_ns)
         self._out += shown
-        self._out += self.shelf.gas_changed(block, self.gas, now_ns)
+        updates, repriced = self.shelf.gas_changed(block, self.gas, now_ns)
+        self._out += updates
         self._tell_fee(now_ns)
-        for symbol in sorted(symbols | self._unpriced):
+        empty = self.shelf.chain_markets.keys() - self.shelf.symbols
+        for symbol in sorted(symbols | repriced | self._unpriced | empty):
             self._chain(symbol, block, endpoint, now_ns)
 
     def _tell_fee(self, now_ns: int) -> None:
@@ -99,7 +102,7 @@ class Display:
                 self.gas.below(found)
                 self._priced(now_ns)
             else:
-                self._out.append(Notice("warning", f"gas of the chain below is not known: {why_not or found}"))
+                self._out.append(Notice("warning", f"the L1 part of gas is not known: {why_not or found}"))
 
         if self.gas.wants_tip:
             endpoint.ask("eth_maxPriorityFeePerGas", [], tipped, now_ns)
@@ -107,12 +110,13 @@ class Display:
 
     def _priced(self, now_ns: int) -> None:
         """Gas has a price now: what waited for it is shown."""
-        if self._shown is None or not self._unpriced:
+        if self._shown is None:
             return
         block, endpoint = self._shown
-        self._out += self.shelf.gas_changed(block, self.gas, now_ns)
+        updates, repriced = self.shelf.gas_changed(block, self.gas, now_ns)
+        self._out += updates
         self._tell_fee(now_ns)
-        for symbol in sorted(self._unpriced):
+        for symbol in sorted(repriced | self._unpriced):
             self._chain(symbol, block, endpoint, now_ns)
 
     def _priced_at(self, symbol: str, block: Block) -> int:
@@ -156,9 +160,9 @@ class Display:
         def done(results: dict[int, tuple[int, int] | str], why_not: str, now_ns: int) -> None:
             del now_ns
             if why_not:
-                return  # not asked, so nothing is known: the next emission is
+                return  # nothing was said of it
             check.requotes += 1
-            found = results[0]
+            found, was_suppressed = results[0], bool(check.suppressed)
             if isinstance(found, str):
                 check.suppressed, reason = found, f"cannot be requoted: {found}"
             else:
@@ -170,7 +174,8 @@ class Display:
                 check.suppressed = reason
             check.suppressions += 1
             self._out += self.shelf.drop(index, reason)
-            self._out.append(Notice("error", f"{symbol} of this chain is not shown: {reason}"))
+            if not was_suppressed:
+                self._out.append(Notice("error", f"{symbol} of this chain is not shown: {reason}"))
 
         worth_1e9 = self._worth_1e9(symbol, block)
         readings = {0: requoting(self._plan, self.shelf, block, symbol, self.gas, worth_1e9)}

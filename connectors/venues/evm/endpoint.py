@@ -2,8 +2,8 @@
 
 Each request has a deadline and a continuation, `then(result, why_not, now_ns)`: exactly one of the two is given, and it
 is called once: with the answer, with the node's refusal, with "no answer", or with "link down". A budget of so many
-requests a second (a second's worth may be spent at once) delays the rest in order; a node that says it is asked too
-often is left alone for a while.
+requests a second, of which a second's worth may be saved up and spent at once, delays the rest in order; a node that
+says it is asked too often is left alone for a while.
 """
 
 from collections import deque
@@ -21,14 +21,16 @@ QUEUED_MAX: Final = 10_000
 HEIGHTS_KEPT: Final = 256
 RATE_LIMITED: Final = frozenset({-32005, -32097, 429})
 PAUSE_NS: Final = 2 * SECOND
+UNANSWERED: Final = "no answer"
 
 Then = Callable[[msgspec.Raw | None, str, int], None]
 
 
-class _Asked(msgspec.Struct):
+class _Asked(msgspec.Struct, eq=False):
     method: str
     params: Sequence[Any]
     then: Then
+    is_wanted: Callable[[], bool]
     due_ns: int = 0
 
 
@@ -50,6 +52,8 @@ class Endpoint:
         self.head_ns = 0  # when the last new head came
         self.frame_ns = 0
         self.polled_ns = 0
+        self.is_polling = False
+        self.older = ""  # the hash of an older block that was told as the newest, last time
         self.failures = 0  # answers that were wrong or missing, in a row
         self._out = out
         self._numbers = numbers
@@ -73,13 +77,16 @@ class Endpoint:
         self.head = None
         self.heads.clear()
         self.failures = self._pause_ns = 0
+        self.older, self.is_polling = "", False
         self.frame_ns = self.head_ns = now_ns
         for asked in dropped:
             asked.then(None, "link down", now_ns)
 
-    def ask(self, method: str, params: Sequence[Any], then: Then, now_ns: int) -> None:
-        """Asks when the budget allows, in order."""
-        asked = _Asked(method, params, then)
+    def ask(
+        self, method: str, params: Sequence[Any], then: Then, now_ns: int, is_wanted: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Asks when the budget allows, in order, what is still wanted then; else `then` is not called."""
+        asked = _Asked(method, params, then, is_wanted)
         if not self.is_up or len(self._waiting) >= QUEUED_MAX:
             then(None, "too much is asked of it" if self.is_up else "link down", now_ns)
         elif self._waiting or not self._may_ask(now_ns):
@@ -97,7 +104,7 @@ class Endpoint:
             return True
         if message.error.code in RATE_LIMITED:
             self._pause_ns = now_ns + PAUSE_NS
-            self._waiting.appendleft(asked)
+            self._waiting.appendleft(asked)  # until its deadline
             return True
         asked.then(None, why(message.error), now_ns)
         return True
@@ -108,9 +115,16 @@ class Endpoint:
         for number in late:
             asked = self._asked.pop(number, None)
             if asked is not None:  # an earlier one's continuation may have ended everything
-                asked.then(None, f"no answer to {asked.method} within {ANSWER_NS // SECOND} s", now_ns)
+                asked.then(None, f"{UNANSWERED} to {asked.method} within {ANSWER_NS // SECOND} s", now_ns)
+        refused = [asked for asked in self._waiting if asked.due_ns and now_ns >= asked.due_ns]
+        for asked in refused:
+            if asked in self._waiting:
+                self._waiting.remove(asked)
+                asked.then(None, f"{asked.method} is refused as too much for {ANSWER_NS // SECOND} s", now_ns)
         while self._waiting and self.is_up and self._may_ask(now_ns):
-            self._send(self._waiting.popleft(), now_ns)
+            asked = self._waiting.popleft()
+            if asked.is_wanted():
+                self._send(asked, now_ns)
 
     @property
     def busy_with(self) -> int:
@@ -134,7 +148,7 @@ class Endpoint:
 
     def _send(self, asked: _Asked, now_ns: int) -> None:
         number = next(self._numbers)
-        asked.due_ns = now_ns + ANSWER_NS
+        asked.due_ns = asked.due_ns or now_ns + ANSWER_NS
         self._asked[number] = asked
         self._free_ns = max(self._free_ns, now_ns) + self._gap_ns
         self._out.append(Send(self.link, request(number, asked.method, asked.params)))

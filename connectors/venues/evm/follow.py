@@ -27,7 +27,7 @@ from connectors.venues.evm.blocks import Block, Blocks, Place, Probed, State
 from connectors.venues.evm.endpoint import Endpoint, is_null
 from connectors.venues.evm.logs import Log, log_of_json
 from connectors.venues.evm.reading import apply, concerns, drifts, source
-from connectors.venues.evm.readings import comparing, reading
+from connectors.venues.evm.readings import alone, comparing, reading
 from connectors.venues.evm.rpc import Head, bloom_bits, head_of, may_hold
 
 HEADS_QUEUED_MAX: Final = 256
@@ -41,8 +41,8 @@ _decode_logs = msgspec.json.Decoder(list[msgspec.Raw]).decode
 class Watcher(Protocol):
     """Who hears of it: the session."""
 
-    def on_block(self, block: Block, changed: Iterable[int], now_ns: int) -> None:
-        """The chain is at this block; `changed` are the pools (places in the plan) whose states are new."""
+    def on_block(self, block: Block, now_ns: int) -> None:
+        """The chain is at this block."""
 
     def on_lost(self, reason: str, now_ns: int) -> None:
         """What was shown is not the chain's any more, or nobody knows."""
@@ -71,6 +71,7 @@ class Follower:
         self._is_busy = False
         self._filled = 0
         self._epoch = 0
+        self.is_settled = False  # the tip is the chain's, as far as anybody knows
 
     def start(self, endpoint: Endpoint) -> None:
         self.stop()
@@ -83,6 +84,7 @@ class Follower:
         self._queue.clear()
         self._is_busy = False
         self._filled = 0
+        self.is_settled = False
 
     def saw(self, head: Head, now_ns: int) -> None:
         """A head of the endpoint's, in the order in which it told them."""
@@ -112,18 +114,28 @@ class Follower:
             self._filled = 0
             self._advance(head, tip, now_ns)
         elif place is Place.FORK:
-            self._watcher.on_lost(f"reorg at block {head.number}", now_ns)
-            self._advance(head, self.blocks.roll_back(head.parent), now_ns)
+            self._unsettled(f"reorg at block {head.number}", now_ns)
+            self._advance(head, self.blocks.roll_back(head.parent, now_ns), now_ns)
         elif place is Place.BACK:
-            self._watcher.on_lost(f"reorg at block {head.number}", now_ns)
-            block = self.blocks.roll_back(head.hash)
-            self._watcher.on_block(block, block.states, now_ns)
+            self._unsettled(f"reorg at block {head.number}", now_ns)
+            block = self.blocks.roll_back(head.hash, now_ns)
+            self._settled(block, now_ns)
         elif place is Place.GAP:
             self._gap(head, tip, now_ns)
+        elif not self.is_settled:  # the newest block is the one we have, after all
+            self._settled(self.blocks.roll_back(head.hash, now_ns), now_ns)
+
+    def _settled(self, block: Block, now_ns: int) -> None:
+        self.is_settled = True
+        self._watcher.on_block(block, now_ns)
+
+    def _unsettled(self, reason: str, now_ns: int) -> None:
+        self.is_settled = False
+        self._watcher.on_lost(reason, now_ns)
 
     def _gap(self, head: Head, tip: Block, now_ns: int) -> None:
         """Blocks are missing between: fetched by hash, newest first, until one fits."""
-        self._watcher.on_lost(f"blocks between {tip.head.number} and {head.number} are missing", now_ns)
+        self._unsettled(f"blocks between {tip.head.number} and {head.number} are missing", now_ns)
         self._filled += 1
         if self._filled > FILLED_MAX or head.number - tip.head.number > FILLED_MAX:
             self.blocks.clear()  # too many: a snapshot at the newest
@@ -149,12 +161,10 @@ class Follower:
     def _snapshot(self, head: Head, now_ns: int) -> None:
         self._is_busy = True
         self._filled = 0
-        self._read(range(len(self._plan.pools)), head, {}, (), now_ns)
+        self._read(range(len(self._plan.pools)), head, {}, now_ns)
 
-    def _read(
-        self, keys: Iterable[int], head: Head, states: dict[int, State], changed: Iterable[int], now_ns: int
-    ) -> None:
-        """Reads these pools at this block. With `states` of the others, of which some `changed`, it is the new tip."""
+    def _read(self, keys: Iterable[int], head: Head, states: dict[int, State], now_ns: int) -> None:
+        """Reads these pools at this block; with `states` of the others it is the new tip."""
         pools = self._plan.pools
         shared: dict[int, list[int]] = {}
         for key in keys:
@@ -167,16 +177,16 @@ class Follower:
                 return
             for first, sharing in shared.items():
                 states.update(dict.fromkeys(sharing, results[first]))
-            self._finish(head, states, [*changed, *(key for sharing in shared.values() for key in sharing)], now_ns)
+            self._finish(head, states, now_ns)
 
         readings = {key: reading(self._plan, pools[key], states.get(key, "")) for key in shared}
         self._batch(readings, head, done, now_ns)
 
-    def _finish(self, head: Head, states: dict[int, State], changed: Iterable[int], now_ns: int) -> None:
-        block = Block(head, states)
+    def _finish(self, head: Head, states: dict[int, State], now_ns: int) -> None:
+        block = Block(head, states, now_ns)
         self.blocks.add(block)
         self._is_busy = False
-        self._watcher.on_block(block, changed, now_ns)
+        self._settled(block, now_ns)
         self._pump(now_ns)
 
     # --- a block's logs --------------------------------------------------------------------------------------------
@@ -185,9 +195,9 @@ class Follower:
         touched = [address for address, bits in self._bits.items() if may_hold(head.bloom, bits)]
         due = self._due(head)
         if not touched and not due:
-            block = Block(head, before.states)
+            block = Block(head, before.states, now_ns)
             self.blocks.add(block)
-            self._watcher.on_block(block, (), now_ns)
+            self._settled(block, now_ns)
             return
         self._is_busy = True
         if not touched:
@@ -210,7 +220,7 @@ class Follower:
             raise WireError(why_not)
         try:
             found = _decode_logs(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise WireError(f"no list of logs: {error}") from error
         logs = sorted(map(log_of_json, found), key=lambda log: log.index)
         if len({log.index for log in logs}) < len(logs):
@@ -233,16 +243,14 @@ class Follower:
         """The pools in `touched` without any log must be as they were: that is compared before it is believed."""
         states = dict(before.states)
         silent = set(touched) - {log.address for log in logs}
-        changed: dict[int, None] = {}
         unread: dict[int, None] = dict.fromkeys(key for key in due if isinstance(states[key], str | Probed))
         for log in logs:
             for key in self._at[log.address]:
                 after = _after(self._plan.pools[key], states[key], log)
                 if after is None:
                     unread[key] = None
-                elif after is not states[key]:
+                else:
                     states[key] = after
-                    changed[key] = None
 
         def compared(results: dict[int, str], why_not: str, now_ns: int) -> None:
             different = {key: text for key, text in results.items() if text}
@@ -251,9 +259,9 @@ class Follower:
             if wrong:
                 self._watcher.on_failed(f"a log of block {head.number} was kept back: {wrong}", now_ns)
             elif unread:
-                self._read(unread, head, states, [key for key in changed if key not in unread], now_ns)
+                self._read(unread, head, states, now_ns)
             else:
-                self._finish(head, states, changed, now_ns)
+                self._finish(head, states, now_ns)
 
         unsure = [key for address in sorted(silent) for key in self._at[address]]
         comparisons = comparing(self._plan, states, [*unsure, *due])
@@ -270,10 +278,12 @@ class Follower:
 
     def _batch(self, readings: Mapping[int, Reading[Any]], head: Head, done: Callable[..., None], now_ns: int) -> None:
         if self.endpoint is not None:
-            is_first = self.blocks.tip is None  # every pool is read for the first time
+            epoch = self._epoch
             batch = Batch(
-                self.endpoint, self._plan.multicall, head.hash, readings, self._current(done), is_patient=is_first
-            )
+                self.endpoint, self._plan.multicall, head.hash, readings, self._current(done), alone=alone(self._plan),
+                is_patient=self.blocks.tip is None,  # then every pool is read for the first time
+                is_wanted=lambda: epoch == self._epoch,
+            )  # fmt: skip
             batch.start(now_ns)
 
     def _current(self, then: Callable[..., None]) -> Callable[..., None]:

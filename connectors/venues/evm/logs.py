@@ -33,20 +33,11 @@ class _Raw(msgspec.Struct, rename="camel"):
     removed: bool = False
 
 
-def log_of(found: object) -> Log:
-    """The log in a parsed JSON object; a pending one, which has no block, is a WireError like any damage."""
-    try:
-        raw = msgspec.convert(found, _Raw)
-    except msgspec.ValidationError as error:
-        raise WireError(f"a log that cannot be read: {error}") from error
-    return _checked(raw)
-
-
 def log_of_json(found: bytes | msgspec.Raw) -> Log:
-    """The same from its bytes, which is quicker."""
+    """The log in a JSON object; a pending one, which has no block, is a WireError like any damage."""
     try:
         raw = _DECODER.decode(found)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"a log that cannot be read: {error}") from error
     return _checked(raw)
 

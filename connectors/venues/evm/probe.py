@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from connectors.amm.curve import Curve
-from connectors.chain import PROBED, PoolKind, PoolPlan
+from connectors.chain import PoolKind, PoolPlan
 from connectors.errors import WireError
 from connectors.venues.evm.abi import WORD, ZERO_ADDRESS, Answers, Call, call, decode, words
 
@@ -111,11 +111,6 @@ def exact_out_quoted(pool: PoolPlan, answers: Answers) -> int:
     if len(found) <= given:  # Integral's says the amount out first, then the amount in
         raise WireError(f"a quoter's answer of {len(answer)} bytes")
     return found[given]
-
-
-def is_exact(kind: PoolKind) -> bool:
-    """Whether the pool's maths is ours; otherwise it is probed."""
-    return kind not in PROBED
 
 
 def _algebra(pool: PoolPlan, way: str, token_in: str, token_out: str, amount: int) -> list[Call]:

@@ -2,8 +2,8 @@
 
 from connectors.chain import PoolKind, PoolPlan
 from connectors.errors import PoolRefused
-from connectors.venues.evm.abi import ZERO_ADDRESS, Answers, Call, Reading, address_of, call, checksummed, decode
-from connectors.venues.evm.stable import coin_calls, coins_of
+from connectors.venues.evm.abi import ZERO_ADDRESS, Answers, Call, Reading, address_of, call, checksummed, decode, words
+from connectors.venues.evm.stable import KILLED, check_alive, coin_calls, coins_of
 from connectors.venues.evm.tokens import check_addresses, check_decimals, decimals_calls, required, word
 
 
@@ -26,7 +26,7 @@ def balancer_tokens(answer: bytes | None) -> list[str]:
 def _identity(pool: PoolPlan) -> list[Call]:
     match pool.kind:
         case PoolKind.CURVE_CRYPTO | PoolKind.CURVE_META:
-            return coin_calls(pool.address, len(pool.tokens) + 1)
+            return [call(pool.address, KILLED), *coin_calls(pool.address, len(pool.tokens) + 1)]
         case PoolKind.BALANCER_V2:
             if not pool.quoter or len(pool.pool_id) != 66:
                 raise PoolRefused("a Balancer pool needs pool_id, and its Vault as quoter")
@@ -34,6 +34,7 @@ def _identity(pool: PoolPlan) -> list[Call]:
             return [
                 call(pool.address, "getPoolId()"),
                 call(pool.address, "getVault()"),
+                call(pool.address, "getPausedState()"),
                 call(pool.quoter, "getPoolTokens(bytes32)", pool_id),
             ]
         case _:
@@ -45,7 +46,8 @@ def _identity(pool: PoolPlan) -> list[Call]:
 def _tokens(pool: PoolPlan, answers: Answers) -> list[str]:
     match pool.kind:
         case PoolKind.CURVE_CRYPTO | PoolKind.CURVE_META:
-            return coins_of(answers)
+            check_alive(answers[0])
+            return coins_of(answers[1:])
         case PoolKind.BALANCER_V2:
             found = f"0x{word(answers[0], 'getPoolId()'):064x}"
             if found != pool.pool_id.lower():
@@ -53,7 +55,9 @@ def _tokens(pool: PoolPlan, answers: Answers) -> list[str]:
             vault = address_of(word(answers[1], "getVault()"))
             if vault != pool.quoter:
                 raise PoolRefused(f"its Vault is {vault}, the plan says {pool.quoter}")
-            return balancer_tokens(answers[2])
+            if answers[2] is not None and any(words(answers[2])[:1]):
+                raise PoolRefused("it is paused: no swap is possible")
+            return balancer_tokens(answers[3])
         case _:
             found_tokens = [address_of(word(answers[0], "token0()")), address_of(word(answers[1], "token1()"))]
             if ZERO_ADDRESS in found_tokens:

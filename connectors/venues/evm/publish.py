@@ -1,11 +1,12 @@
 """From the pools' states at one block to what the engine is told: ladders, curves, gas, the chain's own book.
 
-All pools of one session symbol share one grid of sizes, made at the first pool's price and made anew when that has
-moved by 1 %: their ladders add up to the chain's book without being quoted twice, and levels keep their sizes while
-the price moves. A pool that cannot be shown is lost with its reason, said once.
+All pools of one session symbol share one grid of sizes, made at an exchange's price of it, else at the median of theirs
+(no one pool decides for the others), and made anew when that has moved by 1 %: their ladders add up to the chain's book
+without being quoted twice, and levels keep their sizes while the price moves. A pool that cannot be shown is lost with
+its reason, said once.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -22,7 +23,7 @@ from connectors.errors import NumberError, PoolRefused, Unpublishable
 from connectors.events import BookLost, BookSnapshot, Notice
 from connectors.pool import PoolAmm, PoolGas, PoolType, PoolUpdate
 from connectors.session import Output
-from connectors.units import MONEY_DECIMALS, SIZE_ONE
+from connectors.units import MONEY_DECIMALS, PRICE_DECIMALS, SIZE_ONE
 from connectors.venues.evm.blocks import Block, Probed, State
 from connectors.venues.evm.gas import Gas
 from connectors.venues.evm.probing import depth_of
@@ -49,23 +50,31 @@ class Grid(msgspec.Struct, frozen=True):
 class Shelf:
     """What is shown. `markets`: place in the plan → engine's index; `chain_markets`: session symbol → the same."""
 
-    def __init__(self, plan: ChainPlan, markets: Mapping[int, int], chain_markets: Mapping[str, int]) -> None:
+    def __init__(
+        self, plan: ChainPlan, markets: Mapping[int, int], chain_markets: Mapping[str, int],
+        price_1e9: Callable[[str], int] = lambda _symbol: 0,
+    ) -> None:  # fmt: skip
         self._plan = plan
+        self._price_1e9 = price_1e9
         self._markets = markets
         self.chain_markets = chain_markets
         self._pairs = [_pair(pool) for pool in plan.pools]
         self._pools_of: dict[str, list[int]] = {}
         for key in markets:
             self._pools_of.setdefault(plan.pools[key].symbol, []).append(key)
+        self.symbols = self._pools_of.keys()
         self.grids: dict[str, Grid] = {}
         self.depths: dict[int, Depth] = {}  # of the pools that are shown
         self._shown: set[int] = set()  # engine's indices with a book
-        self._reasons: dict[int, str] = {}
+        self._reasons: dict[int, str] = {}  # of the others
+        self._refusals: dict[int, str] = {}  # pools that were told not to be shown, by index
         self._gas: dict[int, PoolGas] = {}
 
     def lose(self, reason: str) -> list[Output]:
-        """Nothing is shown any more."""
-        lost = sorted(self._shown)
+        """Nothing is shown any more, for a reason that is every market's now."""
+        every = sorted({*self._markets.values(), *self.chain_markets.values()})
+        lost = [index for index in every if index in self._shown or self._reasons.get(index) != reason]
+        self._reasons.update(dict.fromkeys(lost, reason))
         self._shown.clear()
         self.depths.clear()
         return [BookLost(index, reason) for index in lost]
@@ -105,26 +114,26 @@ class Shelf:
                 out.append(BookSnapshot(index, bids, asks, None, LEVELS, ""))
         return out, symbols
 
-    def gas_changed(self, block: Block, gas: Gas, now_ns: int) -> list[Output]:
-        """What the guests know of gas, where it is not that any more."""
-        return [
-            self._update(key, block, gas, now_ns)
-            for key in self.depths
-            if self._gas.get(key) != gas.of_pool(self._plan.pools[key].gas_units)
-        ]
+    def gas_changed(self, block: Block, gas: Gas, now_ns: int) -> tuple[list[Output], set[str]]:
+        """What the guests know of gas, where it is not that any more; and the symbols of those pools."""
+        keys = [key for key in self.depths if self._gas.get(key) != gas.of_pool(self._plan.pools[key].gas_units)]
+        updates: list[Output] = [self._update(key, block, gas, now_ns) for key in keys]
+        return updates, {self._plan.pools[key].symbol for key in keys}
 
     def chain(self, symbol: str, gas: Gas, worth_1e9: int) -> tuple[list[Level], list[Level]]:
         """(bids, asks) of all pools of a symbol as one, whose quote is worth so much money. Raises Unpublishable."""
         keys = [key for key in self._pools_of.get(symbol, ()) if key in self.depths]
         if not keys:
-            raise Unpublishable("no pool of it can be shown")
+            raise Unpublishable(
+                "no pool of it can be shown" if symbol in self._pools_of else "this chain has no pool of it"
+            )
         sources = []
         for key in keys:
             cost_1e9 = gas.cost_1e9(self._plan.pools[key].gas_units, worth_1e9)
             if cost_1e9 is None:
-                money = self._plan.native.partition("/")[2]
-                wanted = self._plan.native if worth_1e9 else f"{symbol.partition('/')[2]}/{money}"
-                raise Unpublishable(UNPRICED, f"follow {wanted} at some venue, or a pool of it")
+                other = f"{symbol.partition('/')[2]}/{self._plan.native.partition('/')[2]}"
+                missing = gas.missing(self._plan.native)
+                raise Unpublishable(UNPRICED, missing or f"{other} has no price: follow it, or a pool of it")
             sources.append(Source(self.depths[key], self._pairs[key].quote_decimals, cost_1e9))
         made = self.grids[symbol]
         split_from = made.first_above(self._plan.split_above_1e9, worth_1e9)
@@ -154,21 +163,22 @@ class Shelf:
         if isinstance(state, Probed):
             bids, asks = from_quotes(state.asks, state.bids, pair)
             return bids, asks, depth_of(state, pair, sizes)
-        shown = state.without_fee() if self._plan.is_gross else state
-        depth = measure(shown, pair, sizes)
-        bids, asks = levels(depth, pair)
+        depth = measure(state, pair, sizes)  # the chain's own book is of what is really paid, whatever is shown here
+        bids, asks = levels(measure(state.without_fee(), pair, sizes) if self._plan.is_gross else depth, pair)
         return bids, asks, depth
 
     def _grid(self, key: int, states: Mapping[int, State]) -> Grid:
-        """The symbol's grid, made by the first of its pools that has a price."""
+        """The symbol's grid, made at an exchange's price of it, else at the median of its pools' own."""
         symbol = self._plan.pools[key].symbol
         keys = self._pools_of[symbol]
         known = self.grids.get(symbol)
-        leader = next((one for one in keys if not isinstance(states[one], str)), key)
-        price_1e9 = self._price(leader, states[leader])
+        prices = sorted(price for one in keys if (price := self._price(one, states[one])))
+        price_1e9 = self._price_1e9(symbol) or (prices[len(prices) // 2] if prices else 0)
+        if not price_1e9:
+            raise Unpublishable("no price")
         if known is not None and abs(price_1e9 - known.at_1e9) * DRIFT <= known.at_1e9:
             return known
-        money = sizes_of(self._plan, self._plan.pools[leader].tokens[self._plan.pools[leader].quote].symbol)
+        money = sizes_of(self._plan, self._plan.pools[key].tokens[self._plan.pools[key].quote].symbol)
         sizes = grid(money, price_1e9, min(self._pairs[one].base_decimals for one in keys))
         made = self.grids[symbol] = Grid(sizes, price_1e9)
         for one in keys:  # depths of another grid cannot be put together with these
@@ -183,38 +193,37 @@ class Shelf:
             return depth_of(state, self._pairs[key], sizes)
         if isinstance(state, str):
             return None
-        return measure(state.without_fee() if self._plan.is_gross else state, self._pairs[key], sizes)
+        return measure(state, self._pairs[key], sizes)
 
     def _price(self, key: int, state: State) -> int:
-        if isinstance(state, Probed):
-            quote, base = state.asks[0]
-            pair = self._pairs[key]
-            scaled = quote * 10 ** (9 + pair.base_decimals)
-            return max(int(scaled // (max(base, 1) * 10**pair.quote_decimals)), 1)
-        if isinstance(state, str):
-            raise PoolRefused(state.removeprefix("refused: "))
-        return mid_1e9(state, self._pairs[key])
+        """A pool's price ×1e9, 0 where it has none: by its maths, or by the smallest size it was asked for."""
+        if not isinstance(state, Probed):
+            return self.mid_1e9(key, state)
+        quote, base = next(iter(state.asks), (0, 0))
+        pair = self._pairs[key]
+        scaled = quote * 10 ** (PRICE_DECIMALS + pair.base_decimals)
+        return int(scaled // (base * 10**pair.quote_decimals)) if base else 0
 
     def _refused(self, key: int, reason: str) -> list[Output]:
         self.depths.pop(key, None)
         index = self._markets[key]
-        is_new = self._reasons.get(index) != reason
         out = self.drop(index, reason)
-        if is_new:
+        if self._refusals.get(index) != reason:
+            self._refusals[index] = reason
             pool = self._plan.pools[key]
             out.append(Notice("warning", f"pool {pool.address} ({pool.kind}, {pool.symbol}) is not shown: {reason}"))
         return out
 
     def _update(self, key: int, block: Block, gas: Gas, now_ns: int) -> PoolUpdate:
         costs = self._gas[key] = gas.of_pool(self._plan.pools[key].gas_units)
-        return PoolUpdate(self._markets[key], costs, _amm(self._plan.pools[key], block, block.states[key], now_ns))
+        return PoolUpdate(self._markets[key], costs, amm_of(self._plan.pools[key], block, block.states[key], now_ns))
 
 
 def _pair(pool: PoolPlan) -> Pair:
     return Pair(pool.base, pool.quote, pool.tokens[pool.base].decimals, pool.tokens[pool.quote].decimals)
 
 
-def _amm(pool: PoolPlan, block: Block, state: State, now_ns: int) -> PoolAmm | None:
+def amm_of(pool: PoolPlan, block: Block, state: State, now_ns: int) -> PoolAmm | None:
     """The guest's record of a curve, in the contract's own order of tokens; None for what it cannot hold."""
     try:
         return _record(pool, block, state, now_ns)

@@ -23,9 +23,7 @@ from connectors.venues.evm import probed, stable, v2, v3
 from connectors.venues.evm.abi import Answers, Call, Reading
 from connectors.venues.evm.logs import Log
 
-__all__ = [
-    "apply", "concerns", "differs", "drifts", "extended", "read", "scalars", "source", "topics",
-]  # fmt: skip
+__all__ = ["apply", "concerns", "differs", "drifts", "extended", "read", "scalars", "source"]
 
 _READERS: Final[dict[PoolKind, Callable[[PoolPlan], Reading[Curve]]]] = {
     PoolKind.UNISWAP_V2: v2.read,
@@ -97,17 +95,6 @@ def drifts(pool: PoolPlan) -> bool:
 def source(pool: PoolPlan) -> str:
     """The contract whose logs tell of this pool: its own, but for Balancer, where the Vault tells of all pools."""
     return pool.quoter if pool.kind is PoolKind.BALANCER_V2 else pool.address
-
-
-def topics(pool: PoolPlan) -> tuple[str, ...]:
-    """First topics of the logs to subscribe at `source`; empty: any."""
-    match pool.kind:
-        case PoolKind.UNISWAP_V2:
-            return v2.topics()
-        case PoolKind.UNISWAP_V3:
-            return v3.topics()
-        case _:
-            return ()
 
 
 def concerns(pool: PoolPlan, log: Log) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from connectors.amm.concentrated import Concentrated
 from connectors.amm.curve import Curve
 from connectors.chain import ChainPlan, PoolPlan
 from connectors.errors import PoolRefused
@@ -29,6 +30,11 @@ def reading(plan: ChainPlan, pool: PoolPlan, before: State = "") -> Reading[Stat
     return curve if curve is not None else (yield from _probing(plan, pool))
 
 
+def alone(plan: ChainPlan) -> frozenset[int]:
+    """Pools whose old contracts may burn the gas of calls behind theirs: Curve's."""
+    return frozenset(key for key, pool in enumerate(plan.pools) if pool.kind.startswith("curve"))
+
+
 def comparing(plan: ChainPlan, states: Mapping[int, State], keys: Iterable[int]) -> dict[int, Reading[str]]:
     """One comparison for each pool whose state is computed: empty texts where the chain agrees."""
     found: dict[int, Reading[str]] = {}
@@ -42,9 +48,24 @@ def comparing(plan: ChainPlan, states: Mapping[int, State], keys: Iterable[int])
 
 
 def _comparing(pool: PoolPlan, curve: Curve) -> Reading[str]:
+    """The cheap part first; of a pool with ticks then all of it, for liquidity beside the price shows nowhere else."""
     answers = yield scalars(pool)
     difference = differs(pool, curve, answers)
+    if not difference and isinstance(curve, Concentrated):
+        difference = _ticks_differ(curve, (yield from read(pool)))
     return f"{pool.address}: {difference}" if difference else ""
+
+
+def _ticks_differ(ours: Concentrated, theirs: Curve | None) -> str:
+    """'' or the first tick that is not the same, where both were read."""
+    if not isinstance(theirs, Concentrated):
+        return "it is of another kind"
+    low, high = max(ours.ticks.low, theirs.ticks.low), min(ours.ticks.high, theirs.ticks.high)
+    mine, its = ours.ticks.entries(), theirs.ticks.entries()
+    for tick in sorted(mine.keys() | its.keys()):
+        if low <= tick <= high and mine.get(tick) != its.get(tick):
+            return f"tick {tick} is {its.get(tick)}, was {mine.get(tick)}"
+    return ""
 
 
 def _probing(plan: ChainPlan, pool: PoolPlan) -> Reading[State]:

@@ -1,20 +1,36 @@
 """What a chain's session says of itself, for people and tests."""
 
+from typing import Final
+
 import msgspec
 
+from connectors.amm.concentrated import Concentrated
+from connectors.amm.constant_product import ConstantProduct
+from connectors.amm.curve import Curve
+from connectors.amm.stableswap import FEE_ONE, StableSwap
 from connectors.chain import PoolPlan
+from connectors.pool import PoolAmm, PoolGas
 from connectors.venues.evm.audit import Check
+from connectors.venues.evm.blocks import Probed, State
+from connectors.venues.evm.endpoint import SECOND
+from connectors.venues.evm.publish import amm_of
 from connectors.venues.evm.rpc import Head
 from connectors.venues.evm.session import ChainSession
 
+_FEE_A_PPM: Final = FEE_ONE // 10**6
+
 
 class PoolReport(msgspec.Struct, frozen=True):
-    """One pool: its marginal price (0: none), its fee, and why it is not shown."""
+    """One pool: its marginal price (0: none), its fee, and why it is not shown; what guests are told beside its ladder:
+    gas, and its curve where that is computed and shown, as they have it and as we do."""
 
     plan: PoolPlan
     mid_1e9: int
     fee_ppm: int
     reason: str
+    curve: Curve | None
+    gas: PoolGas
+    amm: PoolAmm | None
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -35,13 +51,24 @@ class Report(msgspec.Struct, frozen=True):
 
 def report(session: ChainSession) -> Report:
     """Where it stands now."""
-    tip, followed, shelf = session.follower.blocks.tip, session.follower.endpoint, session.display.shelf
+    tip, followed = session.shown or session.follower.blocks.tip, session.follower.endpoint
+    shelf = session.display.shelf
     pools = {}
     for key, index in session.display.markets.items():
         plan, state = session.plan.pools[key], tip.states[key] if tip is not None else "no block yet"
-        fee_ppm = getattr(state, "fee_ppm", plan.fee_ppm)
-        pools[index] = PoolReport(plan, shelf.mid_1e9(key, state), fee_ppm, shelf.reason(index))
+        reason, gas = shelf.reason(index), session.display.gas.of_pool(plan.gas_units)
+        is_shown = not session.lost and not reason
+        amm = amm_of(plan, tip, state, tip.head.time_s * SECOND) if tip is not None and is_shown else None
+        curve = None if isinstance(state, str | Probed) or not is_shown else state
+        pools[index] = PoolReport(plan, shelf.mid_1e9(key, state), _fee_ppm(plan, state), reason, curve, gas, amm)
     return Report(
         tip.head if tip is not None else None, followed.link if followed is not None else "", session.lost, pools,
         session.reconciled[0], session.reconciled[1], dict(session.display.checks),
     )  # fmt: skip
+
+
+def _fee_ppm(plan: PoolPlan, state: State) -> int:
+    """The contract's own where it is known, rounded up; else what the plan says."""
+    if isinstance(state, StableSwap):
+        return -(-state.fee // _FEE_A_PPM)
+    return state.fee_ppm if isinstance(state, Concentrated | ConstantProduct) else plan.fee_ppm

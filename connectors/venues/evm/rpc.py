@@ -18,6 +18,10 @@ from connectors.venues.evm.abi import from_hex, keccak, quantity
 NULL: Final = b"null"
 BLOOM_BYTES: Final = 256
 _TEXT_MAX: Final = 200
+_REVERTED: Final = 3  # geth's code of a call that reverted
+_REVERT_WORDS: Final = (
+    "revert", "opcode", "out of gas", "stack underflow", "stack overflow", "stack limit", "invalid jump", "evm error",
+)  # fmt: skip
 _HASH_CHARS: Final = 2 + 64
 
 
@@ -88,7 +92,7 @@ def head_of(raw: msgspec.Raw) -> Head | None:
         return None
     try:
         found = _decode_head(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"a header that cannot be read: {error}") from error
     bloom = from_hex(found.logs_bloom) if found.logs_bloom is not None else b""
     if len(bloom) not in (0, BLOOM_BYTES):
@@ -112,13 +116,19 @@ def text_of(raw: msgspec.Raw) -> str:
     """A JSON string: a subscription's id, a number, data. Raises WireError."""
     try:
         return _decode_text(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"{bytes(raw)[:80]!r} is no text") from error
 
 
 def why(error: RpcError) -> str:
     """The node's own words, short."""
     return f"{error.message[:_TEXT_MAX]} ({error.code})"
+
+
+def is_revert(error: RpcError) -> bool:
+    """Whether the call itself failed, as the contract made it: every node says so in words of its own."""
+    text = error.message.lower()
+    return error.code == _REVERTED or any(word in text for word in _REVERT_WORDS)
 
 
 def bloom_bits(address: str) -> tuple[tuple[int, int], ...]:

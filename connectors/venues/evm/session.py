@@ -4,7 +4,7 @@ One endpoint is followed at a time, the first usable of the plan's order that ha
 while all of this holds; as soon as it does not, everything is lost with the reason:
 
 * the followed endpoint's newest block is no older than `stale_after`, by its own timestamp and since it came;
-* as many endpoints as the quorum wants have that block on their chain, and no dispute is open (`council.py`);
+* as many endpoints as the quorum wants have that block on their chain, and no dispute or doubt is open (`trust.py`);
 * the states at that block were read, or followed log by log, without a gap (`follow.py`), and agree with what the
   chain says of them now and then (`audit.py`).
 
@@ -12,8 +12,8 @@ An endpoint that fails is left for the next, or tried again after 1, 2, 4 … 30
 with a new snapshot: nothing is carried over from one node's word to another's.
 """
 
-from collections.abc import Iterable
 from itertools import count
+from string import hexdigits
 from typing import Final
 
 import msgspec
@@ -25,19 +25,20 @@ from connectors.session import PUBLIC, Output, Reconnect, SessionPlan, WakeAt
 from connectors.venues.evm.abi import quantity
 from connectors.venues.evm.audit import Differences, reconcile
 from connectors.venues.evm.blocks import Block
-from connectors.venues.evm.council import agreeing, judge
+from connectors.venues.evm.council import Verdict, agreeing
 from connectors.venues.evm.display import Display
-from connectors.venues.evm.endpoint import SECOND, Endpoint, is_null
+from connectors.venues.evm.endpoint import SECOND, UNANSWERED, Endpoint, is_null
 from connectors.venues.evm.follow import Follower
 from connectors.venues.evm.logs import log_of_json
 from connectors.venues.evm.reading import source
 from connectors.venues.evm.rpc import head_of, message_of, text_of
+from connectors.venues.evm.trust import Trust
 
 TICK_NS: Final = SECOND // 4
 POLL_NS: Final = SECOND  # a chain that says nothing for so long is asked
 SILENT_NS: Final = 15 * SECOND  # asked and not answered: the link is dead
 BACKOFF_MAX_NS: Final = 30 * SECOND
-TOLD_MAX: Final = 1000
+TOLD_MAX: Final = 100
 CLOCK_NS: Final = 2 * SECOND  # a block's time is in whole seconds, and clocks differ
 
 
@@ -56,14 +57,13 @@ class ChainSession:
         self.display = Display(plan, self.plan, self._out)
         self.follower = Follower(self.plan, self)
         self.lost = "no block yet"  # why nothing is shown; empty while it is
-        self.disputed = ""  # by the endpoints' heads
-        self.doubted = ""  # by another endpoint's word on a state
+        self.trust = Trust(self.plan, self.endpoints)
         self.reconciled: tuple[int, int, int] = (0, 0, -1)  # how often, how often in vain, at which block last
-        self._due: set[int] = set()  # pools with states that were not shown yet
+        self.shown: Block | None = None  # what the books are of
+        self._is_comparing = False
         self._is_fresh = False  # a snapshot of another endpoint: to be compared at once
         self._retry_ns = 0
         self._wake_ns = 0
-        self._shown_ns = 0
         self._told: set[str] = set()
 
     # --- MarketSession ---------------------------------------------------------------------------------------------
@@ -72,6 +72,8 @@ class ChainSession:
         endpoint = self._by_link.get(link)
         if endpoint is not None:
             endpoint.turned(now_ns, is_up=True)
+            if self.shown is None:
+                self._lose(self.lost)
 
             def known(result: msgspec.Raw | None, why_not: str, now_ns: int) -> None:
                 self._identified(endpoint, result, why_not, now_ns)
@@ -136,14 +138,18 @@ class ChainSession:
         except WireError as error:
             chain_id, why_not = None, str(error)
         if chain_id != self.plan.chain_id:
-            said = f"is chain {chain_id}, not {self.plan.chain_id}" if chain_id is not None else why_not
-            self._tell(f"{endpoint.link}: {said}", "error")
+            if chain_id is not None:
+                self._tell(f"{endpoint.link}: is chain {chain_id}, not {self.plan.chain_id}", "error")
+            else:
+                self._redial(endpoint, f"does not say which chain it is: {why_not}")
             return
         endpoint.is_ready = True
 
         def subscribed(result: msgspec.Raw | None, why_not: str, now_ns: int) -> None:
             del now_ns
-            if result is None:
+            if result is None and UNANSWERED in why_not:
+                self._redial(endpoint, why_not)
+            elif result is None:
                 self._tell(f"{endpoint.link} gives no new heads ({why_not}): it is polled")
             else:
                 endpoint.subscription = text_of(result)
@@ -151,6 +157,12 @@ class ChainSession:
         endpoint.ask("eth_subscribe", ["newHeads"], subscribed, now_ns)
         self._poll(endpoint, now_ns)
         self._elect(now_ns)
+
+    def _redial(self, endpoint: Endpoint, reason: str) -> None:
+        """What was not answered may be answered on a new connection; how soon that is made, net.py decides."""
+        if endpoint.is_up:
+            self._tell(f"{endpoint.link}: {reason}")
+            self._out.append(Reconnect(endpoint.link, reason))
 
     def _down(self, endpoint: Endpoint, now_ns: int) -> None:
         if endpoint is self.follower.endpoint:
@@ -169,6 +181,7 @@ class ChainSession:
             return
         self.follower.start(chosen)
         self._is_fresh = True
+        self.trust.switched(now_ns, has_others=len(usable) > 1)
         self.display.restart()
 
         def subscribed(result: msgspec.Raw | None, why_not: str, now_ns: int) -> None:
@@ -185,15 +198,22 @@ class ChainSession:
 
     def _poll(self, endpoint: Endpoint, now_ns: int) -> None:
         """Asks for the newest head; an answer that newer heads have overtaken says nothing."""
-        endpoint.polled_ns = now_ns
+        if endpoint.is_polling:
+            return
+        endpoint.polled_ns, endpoint.is_polling = now_ns, True
         before = endpoint.head
 
         def got(result: msgspec.Raw | None, why_not: str, now_ns: int) -> None:
+            endpoint.is_polling = False
             if result is None or is_null(result):
                 self._failed(endpoint, f"the newest block cannot be had: {why_not or 'there is none'}", now_ns)
                 return
             head = head_of(result)
-            if head is not None and endpoint.head is before:
+            if head is None or endpoint.head is not before:
+                return
+            is_older = endpoint.head is not None and endpoint.heads.get(head.number) == head.hash != endpoint.head.hash
+            is_told_twice, endpoint.older = head.hash == endpoint.older, head.hash if is_older else ""
+            if not is_older or is_told_twice:  # once: of several nodes behind one address, one that is later
                 endpoint.saw(head, now_ns)
                 self._head(endpoint, now_ns)
 
@@ -209,28 +229,28 @@ class ChainSession:
         """A log as it happens. What counts are the logs of a whole block; but one that is removed says: reorg."""
         log = log_of_json(raw)
         if log.is_removed and endpoint is self.follower.endpoint:
+            self.follower.is_settled = False  # until the newest block is known
             self._lose(f"reorg: a log of block {log.block_number} was removed")
             self._poll(endpoint, now_ns)
 
     def _judge(self, followed: Endpoint, now_ns: int) -> None:
-        verdict = judge(self.endpoints, followed, self.plan, now_ns)
-        for endpoint in verdict.wrong:
-            self._distrust(endpoint, "its blocks")
-        if followed in verdict.wrong:
-            self.on_failed("outvoted about the chain", now_ns)
-            return
-        if verdict.dispute != self.disputed:
-            self.disputed = verdict.dispute
-            if verdict.dispute:
-                self._tell(verdict.dispute, "error")
-        tip = self.follower.blocks.tip
-        if tip is not None and (self.lost or self._due):
-            self._show(tip, now_ns)
+        if self._obeyed(self.trust.judge(followed, now_ns), "its blocks", now_ns):
+            tip = self.follower.blocks.tip
+            if tip is not None and (self.lost or tip is not self.shown):
+                self._show(tip, now_ns)
 
-    def _distrust(self, endpoint: Endpoint, about: str) -> None:
-        endpoint.is_trusted = False
-        self._tell(f"{endpoint.link} is outvoted about {about}, and not trusted until it connects anew", "error")
-        self._out.append(Reconnect(endpoint.link, "outvoted by the other endpoints"))
+    def _obeyed(self, verdict: Verdict, about: str, now_ns: int) -> bool:
+        """Whether the endpoint that is followed is so still."""
+        followed = self.follower.endpoint
+        for endpoint in verdict.wrong:
+            endpoint.is_trusted = False
+            self._tell(f"{endpoint.link} is outvoted about {about}, and not trusted until it connects anew", "error")
+            self._out.append(Reconnect(endpoint.link, "outvoted by the other endpoints"))
+        if verdict.dispute:
+            self._tell(verdict.dispute, "error")
+        if followed is not None and followed in verdict.wrong:
+            self.on_failed("outvoted by the other endpoints", now_ns)
+        return self.follower.endpoint is followed
 
     def _watch(self, followed: Endpoint, now_ns: int) -> None:
         """Time passes: a chain that stands still is not a market."""
@@ -239,11 +259,8 @@ class ChainSession:
         if silent_ns > self.plan.stale_after_ns:
             self.on_failed(f"no new block for {silent_ns // SECOND} s", now_ns)
             return
-        if tip is not None and not self.lost and (reason := self._withheld(tip, now_ns)):
+        if self.shown is not None and (reason := self._withheld(self.shown, now_ns)):
             self._lose(reason)
-            return
-        if now_ns - self._shown_ns > self.plan.stale_after_ns and not self.lost and self._due:
-            self._lose(f"fewer than the {self.plan.quorum} endpoints wanted agree")
         if tip is not None:
             self.display.ask_gas(tip, followed, now_ns)
         self._judge(followed, now_ns)
@@ -254,14 +271,12 @@ class ChainSession:
 
     # --- follow.Watcher --------------------------------------------------------------------------------------------
 
-    def on_block(self, block: Block, changed: Iterable[int], now_ns: int) -> None:
-        self._due.update(changed)
-        self._show(block, now_ns)
-        every = self.plan.reconcile_blocks
-        last = self.reconciled[2]
-        if self._is_fresh or self.doubted or not last <= block.head.number < last + every:
+    def on_block(self, block: Block, now_ns: int) -> None:
+        last, every = self.reconciled[2], self.plan.reconcile_blocks
+        if self._is_fresh or self.trust.is_doubted or not last <= block.head.number < last + every:
             self._is_fresh = False
             self._reconcile(block, now_ns)
+        self._show(block, now_ns)
 
     def on_lost(self, reason: str, now_ns: int) -> None:
         del now_ns
@@ -285,66 +300,78 @@ class ChainSession:
         followed = self.follower.endpoint
         if followed is None:
             return "no endpoint is followed"
-        if self.disputed or self.doubted:
-            return self.disputed or self.doubted
-        age_ns = now_ns - block.head.time_s * SECOND
-        if age_ns > self.plan.stale_after_ns + CLOCK_NS:
-            return f"block {block.head.number} is {age_ns // SECOND} s old"
-        return ""
+        reason = self.trust.reason(now_ns)
+        if reason:
+            return reason
+        stale_ns = self.plan.stale_after_ns
+        if now_ns - block.head.time_s * SECOND > stale_ns + CLOCK_NS:
+            return f"block {block.head.number} is older than {(stale_ns + CLOCK_NS) // SECOND} s"
+        if now_ns - block.arrived_ns <= stale_ns:  # the chain's clock may be ahead of ours
+            return ""
+        wanted = f" by the {self.plan.quorum} endpoints wanted" if self.plan.quorum > 1 else ""
+        return f"no block after {block.head.number} is confirmed{wanted}"
 
-    def _show(self, block: Block, now_ns: int) -> None:
-        followed, reason = self.follower.endpoint, self._withheld(block, now_ns)
-        if followed is None or reason:
+    def _show(self, tip: Block, now_ns: int) -> None:
+        """Shows the newest block that as many endpoints have as are wanted; the others may only be later."""
+        followed = self.follower.endpoint
+        if followed is None or not self.follower.is_settled:
+            return  # what is known may not be the chain any more
+        block: Block | None = tip
+        while block is not None and agreeing(self.endpoints, block.head, followed) < self.plan.quorum:
+            block = self.follower.blocks.before(block)
+        if reason := self._withheld(block or tip, now_ns):
             self._lose(reason)
             return
-        if agreeing(self.endpoints, block.head, followed) < self.plan.quorum:
-            return  # the others may only be later: what is shown is of the block before, until that is stale
+        is_later = self.shown is None or (block is not None and block.head.number > self.shown.head.number)
+        if block is None or not is_later:  # what is shown stands until it is stale
+            if self.shown is None:
+                self._lose(f"fewer than the {self.plan.quorum} endpoints wanted have block {tip.head.number}")
+            return
         followed.failures = 0
-        self._shown_ns = now_ns
-        keys = range(len(self.plan.pools)) if self.lost else sorted(self._due)
-        if self.lost:
+        if self.lost or self.shown is None:
+            keys = list(range(len(self.plan.pools)))
+            self._told.clear()
             self._out.append(Notice("info", f"{followed.link}: books of block {block.head.number}"))
-        self.lost = ""
-        self._due.clear()
+        else:
+            before = self.shown.states
+            keys = [key for key, state in block.states.items() if state is not before.get(key)]
+        self.lost, self.shown = "", block
         self.display.show(block, keys, followed, now_ns)
 
     def _lose(self, reason: str) -> None:
-        self.lost = reason
+        self.lost, self.shown = reason, None
         self.display.lose(reason)
 
     def _reconcile(self, block: Block, now_ns: int) -> None:
         """Every usable endpoint's word on the states we have; see `audit.py`."""
+        if self._is_comparing:
+            return
+        self._is_comparing = True
         self.reconciled = (self.reconciled[0] + 1, self.reconciled[1], block.head.number)
 
         def done(differences: Differences, now_ns: int) -> None:
-            followed = self.follower.endpoint
-            if followed is None or not any(differences.found.values()):
-                if followed is not None and self.doubted:
-                    self.doubted = ""
-                    self._show(self.follower.blocks.tip or block, now_ns)
+            self._is_comparing = False
+            followed, tip = self.follower.endpoint, self.follower.blocks.tip
+            if followed is None or followed is not asked:
                 return
-            self.reconciled = (self.reconciled[0], self.reconciled[1] + 1, self.reconciled[2])
-            own = differences.found.get(followed.link, "")
-            others = [link for link, text in differences.found.items() if text and link != followed.link]
-            if own:
+            if any(differences.found.values()):
+                self.reconciled = (self.reconciled[0], self.reconciled[1] + 1, self.reconciled[2])
+            if own := differences.found.get(followed.link):
                 self.on_failed(f"differs from what was followed: {own}", now_ns)
-            elif 2 * len(others) < len(differences.found):
-                for link in others:
-                    self._distrust(self._by_link[link], differences.found[link])
-            else:
-                self.doubted = f"endpoints disagree: {others[0]} says otherwise: {differences.found[others[0]]}"
-                self._tell(self.doubted, "error")
-                self._lose(self.doubted)
+            elif self._obeyed(self.trust.compared(differences.found, followed, now_ns), "a state", now_ns) and tip:
+                self._show(tip, now_ns)
 
+        asked = self.follower.endpoint
         usable = [endpoint for endpoint in self.endpoints if endpoint.is_usable]
         reconcile(self.plan, block, usable, done, now_ns)
 
     # --- outputs ---------------------------------------------------------------------------------------------------
 
     def _tell(self, text: str, level: str = "warning") -> None:
-        """Once: an endpoint that fails again and again in the same words is no news."""
-        if text not in self._told and len(self._told) < TOLD_MAX:
-            self._told.add(text)
+        """Once for each kind: what differs in numbers and hashes alone is no news, until books are shown again."""
+        kind = "".join(letter for letter in text if letter not in hexdigits)
+        if kind not in self._told and len(self._told) < TOLD_MAX:
+            self._told.add(kind)
             self._out.append(Notice(level, text))
 
     def _taken(self, now_ns: int) -> list[Output]:

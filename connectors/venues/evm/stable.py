@@ -12,7 +12,7 @@ from typing import Final
 
 from connectors.amm.curve import Curve, QuoteError
 from connectors.amm.stableswap import A_PRECISION, FEE_ONE, StableSwap
-from connectors.chain import PoolKind, PoolPlan
+from connectors.chain import DECIMALS_MAX, PoolKind, PoolPlan
 from connectors.errors import PoolRefused, WireError
 from connectors.venues.evm.abi import WORD, Answers, Call, Reading, address_of, call, words
 from connectors.venues.evm.probe import quote_calls, requoted
@@ -24,7 +24,11 @@ _INDEX_TYPES: Final = ("uint256", "int128")  # the oldest pools count their coin
 _FEE_ONE_PPM: Final = 10**6
 _SHARES: Final = (1000, 10)  # parts of a balance that the test swaps
 _META: Final = ("base_pool()", "BASE_POOL()")
-_PARAMETERS: Final = ("A_precise()", "A()", "fee()", "offpeg_fee_multiplier()", "stored_rates()", "admin_fee()")
+KILLED: Final = "is_killed()"  # where its owner can halt a pool, which goes on answering get_dy; NG has no such view
+_PARAMETERS: Final = (
+    "A_precise()", "A()", "fee()", "offpeg_fee_multiplier()", "stored_rates()", "admin_fee()", KILLED,
+)  # fmt: skip
+_DYNAMIC_MAX: Final = FEE_ONE // 2 * FEE_ONE  # NG's own bound of offpeg_fee_multiplier × fee: half of what is swapped
 
 
 def read(pool: PoolPlan) -> Reading[Curve]:
@@ -78,10 +82,17 @@ def coins_of(answers: Answers) -> list[str]:
     return found
 
 
+def check_alive(killed: bytes | None) -> None:
+    """PoolRefused where the answer to is_killed() is yes."""
+    if killed is not None and word(killed, KILLED):
+        raise PoolRefused("it is killed: no swap is possible")
+
+
 def _curve(pool: PoolPlan, answers: Answers) -> StableSwap:
     count = len(pool.tokens)
     balances = tuple(_values(answers[: 2 * count]))
-    precise, whole, fee, offpeg, rates, admin = answers[2 * count :]
+    precise, whole, fee, offpeg, rates, admin, killed = answers[2 * count :]
+    check_alive(killed)
     if None in balances or not all(balances):
         raise PoolRefused(f"no liquidity: its balances are {', '.join(map(str, balances))}")
     amp = word(whole, "A()") * A_PRECISION if precise is None else word(precise, "A_precise()")
@@ -103,6 +114,9 @@ def _curve(pool: PoolPlan, answers: Answers) -> StableSwap:
     )
     if not 0 < curve.amp <= AMP_MAX or curve.fee >= FEE_ONE or curve.admin_fee > FEE_ONE:
         raise PoolRefused(f"its A is {amp}, its fee {curve.fee}, its admin's part {curve.admin_fee}: out of range")
+    if curve.offpeg_fee_multiplier * curve.fee > _DYNAMIC_MAX:
+        factor = curve.offpeg_fee_multiplier
+        raise PoolRefused(f"its offpeg_fee_multiplier is {factor} at a fee of {curve.fee}: out of range")
     return curve
 
 
@@ -110,7 +124,7 @@ def _rates(pool: PoolPlan, answer: bytes | None) -> tuple[int, ...]:
     """stored_rates(), a list in NG and a fixed array before; without it the coins' decimals."""
     count = len(pool.tokens)
     if answer is None:
-        return tuple(10 ** (36 - token.decimals) if token.decimals <= 36 else 0 for token in pool.tokens)
+        return tuple(10 ** (DECIMALS_MAX - token.decimals) for token in pool.tokens)
     found = words(answer)
     if len(found) == count + 2 and found[:2] == (WORD, count):
         found = found[2:]

@@ -11,7 +11,6 @@ NATIVE: Final = (
     "0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE"  # how Curve writes the chain's own coin, which has no contract
 )
 NATIVE_DECIMALS: Final = 18
-DECIMALS_MAX: Final = 77  # 10**78 does not fit 256 bits
 
 
 def required(answer: bytes | None, what: str) -> bytes:
@@ -41,8 +40,6 @@ def check_decimals(tokens: Sequence[Token], answers: Answers) -> None:
         found = NATIVE_DECIMALS if token.address == NATIVE else word(next(left), f"decimals() of {token.symbol}", 8)
         if found != token.decimals:
             raise PoolRefused(f"{token.symbol} {token.address} has {found} decimals, the plan says {token.decimals}")
-        if found > DECIMALS_MAX:
-            raise PoolRefused(f"{token.symbol} {token.address} has {found} decimals, more than {DECIMALS_MAX}")
 
 
 def check_addresses(pool: PoolPlan, found: Sequence[str]) -> None:
