@@ -1,6 +1,7 @@
 """curvesim, the second opinion on StableSwap: where it is not installed, its tests say so, and CI fails."""
 
 import importlib.util
+import logging
 import os
 from typing import Any
 
@@ -14,6 +15,11 @@ def curvesim_pool() -> Any:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
     from curvesim.pool.stableswap.pool import CurvePool  # type: ignore[import-untyped,unused-ignore]
 
+    # it has every library of the process log its debug lines, which pytest keeps: gigabytes, an hour later
+    root.setLevel(level)
+    root.handlers[:] = handlers
     return CurvePool
