@@ -155,7 +155,7 @@ def test_without_a_price_of_gas_the_chains_book_waits_with_the_reason() -> None:
     assert set(bare.watch.shown) == {0}, "its own book has no gas in it"
     assert not bare.watch.chain_books
     assert "gas has no price" in bare.session.display.shelf.reason(CHAIN_BOOK)
-    assert bare.said("gas of the chain below is not known")
+    assert bare.said("the L1 part of gas is not known")
     assert bare.updates[10].gas.gas_cost_1e5 == 0
     bare.chain.chain.state[ARB_GAS_INFO.lower(), CODE] = gas_info
     bare.run(12)
