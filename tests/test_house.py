@@ -29,7 +29,7 @@ PURE = [path for path in SOURCES if path.parts[len(ROOT.parts)] != "runtime"] + 
                  "module/bytes.py", "module/code.py", "module/layout.py", "module/reader.py", "module/sections.py",
                  "module/types.py", "nbbo.py", "pooltables.py", "port.py", "python/actions.py",
                  "python/context.py", "python/layout.py", "regions.py", "rounds.py", "spec.py", "stats.py",
-                 "texts.py", "view.py", "sim/paper.py", "sim/market.py", "sim/kraken.py")
+                 "texts.py", "view.py", "sim/paper.py", "sim/market.py", "sim/kraken.py", "sim/frames.py")
 ] + [path for path in SOURCES if path.parent == ROOT / "runtime/sim/evm" and path.name != "server.py"]  # fmt: skip
 WORLDLY = {"asyncio", "datetime", "io", "multiprocessing", "os", "pathlib", "random", "secrets", "select", "signal",
            "socket", "ssl", "subprocess", "sys", "tempfile", "threading", "time", "urllib", "uuid",

@@ -18,6 +18,7 @@ from zlib import crc32
 
 import msgspec
 
+from runtime.sim.frames import Close, Frame
 from runtime.sim.market import NS, Level, Market, MarketEvent, SimBook, SimPair, SimTrade, exponent_text, rfc3339
 
 DEPTHS: Final = (10, 25, 100, 500, 1000)
@@ -27,16 +28,6 @@ WARM_UP_STEPS: Final = 200
 MAX_CATCH_UP_S: Final = 2
 STATUS: Final = {"version": "2.0.10", "system": "online", "api_version": "v2"}
 MALFORMED: Final = "Malformed request"  # a guess of ours, as are the texts for an unknown channel or subscription
-
-
-class Close(msgspec.Struct, frozen=True):
-    """Instead of a text frame: close the socket with this code and reason."""
-
-    code: int
-    reason: str
-
-
-Frame = str | Close
 
 
 class SimFaults(msgspec.Struct, frozen=True, kw_only=True):

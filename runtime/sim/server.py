@@ -21,7 +21,8 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from runtime.sim.kraken import Close, Frame, KrakenConnection, KrakenSim, SimFaults
+from runtime.sim.client import SimClient
+from runtime.sim.kraken import KrakenConnection, KrakenSim, SimFaults
 from runtime.sim.market import DEFAULT_PAIRS, Market, SimPair
 
 DEFAULT_RATE_HZ: Final = 140
@@ -29,32 +30,6 @@ DEFAULT_RATE_HZ: Final = 140
 
 _SHORTEST_NAP_S: Final = 0.01
 _CLOSE_S: Final = 1.0
-
-
-class _Client:
-    """A socket, the venue's view of it and what still has to be sent."""
-
-    def __init__(self, socket: ServerConnection, queue_frames: int) -> None:
-        self.socket = socket
-        self._queue: asyncio.Queue[Frame] = asyncio.Queue(queue_frames)
-
-    def enqueue(self, frames: Sequence[Frame]) -> None:
-        """Queue frames without waiting; a full queue cuts the client off, as a frame left out would be a silent gap."""
-        try:
-            for frame in frames:
-                self._queue.put_nowait(frame)
-        except asyncio.QueueFull:
-            self.socket.transport.abort()
-
-    async def write(self) -> None:
-        """Send queued frames until the socket closes or the venue closes it."""
-        with suppress(ConnectionClosed):
-            while True:
-                frame = await self._queue.get()
-                if isinstance(frame, Close):
-                    await self.socket.close(frame.code, frame.reason)
-                    return
-                await self.socket.send(frame)
 
 
 class KrakenSimServer:
@@ -83,7 +58,7 @@ class KrakenSimServer:
         self._host, self._port = host, port
         self._clock = clock
         self._queue_frames = queue_frames
-        self._clients: dict[KrakenConnection, _Client] = {}
+        self._clients: dict[KrakenConnection, SimClient] = {}
         self._server: Server | None = None
         self._ticker: asyncio.Task[None] | None = None
 
@@ -131,7 +106,7 @@ class KrakenSimServer:
 
     async def _serve_client(self, socket: ServerConnection) -> None:
         connection, frames = self.sim.connect(self._clock())
-        client = self._clients[connection] = _Client(socket, self._queue_frames)
+        client = self._clients[connection] = SimClient(socket, self._queue_frames)
         client.enqueue(frames)
         writer = asyncio.create_task(client.write(), name="kraken-sim-writer")
         try:

@@ -12,7 +12,7 @@ a side from $10 to $500,000. *Cold*: nothing is known of the way along the ticks
 snapshot. *One Swap log*: `swapped`, mid, grid, ladder and `L2Book.load`, over the states that a hundred swaps forth and
 back leave behind; decoding the log's bytes is not in it.
 
-Beside them: curvesim's `exchange` (group `oracles`) on the same StableSwap pool, and one QuoterV2 call of anvil through
+Beside them: curvesim's `exchange` (`.ci/oracles.txt`) on the same StableSwap pool, and one QuoterV2 call of anvil by
 a plain web3 client (`.ci/install`). Either is left out, with a word, where it is not installed.
 """
 
@@ -198,7 +198,7 @@ def beside_curvesim() -> Run:
     try:
         pool_class = importlib.import_module("curvesim.pool").CurvePool
     except ImportError:
-        pytest.skip("curvesim is not installed: uv sync --group oracles")
+        pytest.skip("curvesim is not installed: uv pip install -r .ci/oracles.txt")
     logging.disable()  # its import makes every library tell everything
     ours = stable_pool()
     theirs = pool_class(

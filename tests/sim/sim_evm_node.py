@@ -5,8 +5,9 @@ from typing import Any
 
 from eth_utils.address import to_checksum_address
 
-from runtime.sim.evm.node import EvmConnection, EvmSim, Frame
+from runtime.sim.evm.node import EvmConnection, EvmSim
 from runtime.sim.evm.world import make_world
+from runtime.sim.frames import Frame
 from tests.evm.abi import Erc20, Method, Positions, SwapRouter, V3Factory, V3Pool
 
 MAX = 2**256 - 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runtime.sim.evm.node import Close
+from runtime.sim.frames import Close
 from tests.evm.abi import Multicall, Quoter, V3Pool
 from tests.sim.sim_evm_node import Node, heads, logs, number
 

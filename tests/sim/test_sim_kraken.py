@@ -11,7 +11,8 @@ from zlib import crc32
 
 import pytest
 
-from runtime.sim.kraken import Close, Frame, KrakenSim, SimFaults
+from runtime.sim.frames import Close, Frame
+from runtime.sim.kraken import KrakenSim, SimFaults
 from runtime.sim.market import DEFAULT_PAIRS, Market
 
 T0 = 1_786_874_645_123_456_789

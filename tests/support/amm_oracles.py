@@ -11,7 +11,7 @@ import pytest
 def curvesim_pool() -> Any:
     """curvesim's `CurvePool`; ten seconds to import."""
     if importlib.util.find_spec("curvesim") is None:
-        reason = "no curvesim: uv sync --group oracles installs it"
+        reason = "no curvesim: uv pip install -r .ci/oracles.txt installs it"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)

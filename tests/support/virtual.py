@@ -17,7 +17,8 @@ from runtime.config import paper_limits
 from runtime.engine import Engine
 from runtime.inputs import ActionRecord, Command, Frame, GuestLine, Input, LinkDown, LinkUp, Output, Timer, VenueOutput
 from runtime.port import VenueSpec
-from runtime.sim.kraken import Close, KrakenConnection, KrakenSim, SimFaults
+from runtime.sim.frames import Close
+from runtime.sim.kraken import KrakenConnection, KrakenSim, SimFaults
 from runtime.sim.market import Market
 from runtime.spec import AlgoSpec, EngineSpec
 

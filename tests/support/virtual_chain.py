@@ -23,9 +23,10 @@ from runtime.port import VenueSpec
 from runtime.sim.evm.abi import data_hex, encode, keccak
 from runtime.sim.evm.chain import Block
 from runtime.sim.evm.machine import Run
-from runtime.sim.evm.node import Close, Driver, EvmConnection, EvmSim
+from runtime.sim.evm.node import Driver, EvmConnection, EvmSim
 from runtime.sim.evm.trader import SimTrader
 from runtime.sim.evm.world import make_world, market_mid
+from runtime.sim.frames import Close
 from tests.evm.following import MONEY
 from tests.evm.hand import session_plan
 from tests.support.chain_watch import Watch

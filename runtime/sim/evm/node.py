@@ -27,21 +27,12 @@ from runtime.sim.evm.params import (
     log_filter,
 )
 from runtime.sim.evm.shapes import LogFilter, header
+from runtime.sim.frames import Close, Frame
 
 NS: Final = 10**9
 MILLI: Final = 10**6
 BATCH_MAX: Final = 1_000
 SUBSCRIPTIONS_MAX: Final = 100
-
-
-class Close(msgspec.Struct, frozen=True):
-    """Instead of a text frame: close the socket with this code and reason."""
-
-    code: int
-    reason: str
-
-
-Frame = str | Close
 
 
 class Driver(Protocol):

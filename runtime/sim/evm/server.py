@@ -19,38 +19,14 @@ from typing import Final, Self
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from runtime.sim.evm.node import Close, EvmConnection, EvmSim, Frame
+from runtime.sim.client import SimClient
+from runtime.sim.evm.node import EvmConnection, EvmSim
+from runtime.sim.frames import Frame
 
 _NAP_S: Final = 0.01
 _CLOSE_S: Final = 1.0
 _BODY_MAX: Final = 8 * 2**20
 _HEADERS_MAX: Final = 64
-
-
-class _Client:
-    """A socket and what still has to be sent to it."""
-
-    def __init__(self, socket: ServerConnection, queue_frames: int) -> None:
-        self.socket = socket
-        self._queue: asyncio.Queue[Frame] = asyncio.Queue(queue_frames)
-
-    def enqueue(self, frames: Sequence[Frame]) -> None:
-        """Queue frames without waiting; a full queue cuts the client off, as a frame left out would be a silent gap."""
-        try:
-            for frame in frames:
-                self._queue.put_nowait(frame)
-        except asyncio.QueueFull:
-            self.socket.transport.abort()
-
-    async def write(self) -> None:
-        """Send queued frames until the socket closes or the node closes it."""
-        with suppress(ConnectionClosed):
-            while True:
-                frame = await self._queue.get()
-                if isinstance(frame, Close):
-                    await self.socket.close(frame.code, frame.reason)
-                    return
-                await self.socket.send(frame)
 
 
 class EvmSimServer:
@@ -75,7 +51,7 @@ class EvmSimServer:
         self._host, self._port, self._http_port = host, port, http_port
         self._clock = clock
         self._queue_frames = queue_frames
-        self._clients: dict[EvmConnection, _Client] = {}
+        self._clients: dict[EvmConnection, SimClient] = {}
         self._server: Server | None = None
         self._http: asyncio.Server | None = None
         self._ticker: asyncio.Task[None] | None = None
@@ -146,7 +122,7 @@ class EvmSimServer:
 
     async def _serve_client(self, socket: ServerConnection) -> None:
         connection = self.sim.connect()
-        client = self._clients[connection] = _Client(socket, self._queue_frames)
+        client = self._clients[connection] = SimClient(socket, self._queue_frames)
         writer = asyncio.create_task(client.write(), name="evm-sim-writer")
         try:
             async for text in socket:
