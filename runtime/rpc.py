@@ -32,7 +32,7 @@ from connectors.venues.evm.abi import (
     separated,
     words,
 )
-from connectors.venues.evm.rpc import RpcError, is_revert
+from connectors.venues.evm.rpc import RpcError, is_revert, why
 from runtime.net import LOOPBACK, reason_of
 
 TIMEOUT_S: Final = 30.0
@@ -173,7 +173,7 @@ class Rpc:
     def _answer(self, result: Any) -> bytes | None:
         if not isinstance(result, RpcError):
             return self._data("eth_call", result) or None
-        if is_revert(result):
+        if is_revert(why(result)):
             return None
         raise self._error(f"eth_call: it answers {result.message} ({result.code})", "ask another endpoint")
 

@@ -76,52 +76,38 @@ class Concentrated(msgspec.Struct, frozen=True):
         return self._quote(taken, paid, after, liquidity, tick if after == price else tick_at(after))
 
     def proceeds(self, i: int, j: int, amounts: Sequence[int]) -> list[int]:
-        """As `Curve.proceeds`: whole steps are summed once, each amount pays for its last step only."""
-        down, results = _downwards(i, j), []
-        try:
-            path = self._path(down)
-            fee, start, liquidity = self.fee_ppm, self.sqrt_price_x96, self.liquidity
-            taken, paid = whole(start, path.prices[0], liquidity, fee, down)
-            sums, outs = path.taken, path.paid
-            for amount in amounts:
-                rest = amount - taken
-                if rest < 0:
-                    results.append(paid_for(start, liquidity, amount, fee, down)[1])
-                    continue
-                at = path.reach(sums, rest)
-                if at == len(sums) or amount >= AMOUNT_END:
-                    break
-                total = paid + outs[at]
-                if sums[at] != rest:
-                    at -= 1
-                    step = paid_for(path.prices[at], path.liquidity[at], rest - sums[at], fee, down)
-                    total = paid + outs[at] + step[1]
-                results.append(total)
-        except QuoteError:
-            pass
-        return results
+        """As `Curve.proceeds`."""
+        return self._each(i, j, amounts, is_out=False)
 
     def costs(self, i: int, j: int, amounts: Sequence[int]) -> list[int]:
-        """As `Curve.costs`, the same way."""
+        """As `Curve.costs`."""
+        return self._each(i, j, amounts, is_out=True)
+
+    def _each(self, i: int, j: int, amounts: Sequence[int], *, is_out: bool) -> list[int]:
+        """The other side of each amount, going in or coming out: whole steps are summed once, each amount pays for its
+        last step only."""
         down, results = _downwards(i, j), []
+        part = taken_for if is_out else paid_for
         try:
             path = self._path(down)
             fee, start, liquidity = self.fee_ppm, self.sqrt_price_x96, self.liquidity
-            taken, paid = whole(start, path.prices[0], liquidity, fee, down)
-            sums, ins = path.paid, path.taken
+            first, other = whole(start, path.prices[0], liquidity, fee, down)
+            sums, others = path.taken, path.paid
+            if is_out:
+                first, other, sums, others = other, first, others, sums
             for amount in amounts:
-                rest = amount - paid
+                rest = amount - first
                 if rest < 0:
-                    results.append(taken_for(start, liquidity, amount, fee, down)[1])
+                    results.append(part(start, liquidity, amount, fee, down)[1])
                     continue
                 at = path.reach(sums, rest)
                 if at == len(sums) or amount >= AMOUNT_END:
                     break
-                total = taken + ins[at]
+                total = other + others[at]
                 if sums[at] != rest:
                     at -= 1
-                    step = taken_for(path.prices[at], path.liquidity[at], rest - sums[at], fee, down)
-                    total = taken + ins[at] + step[1]
+                    step = part(path.prices[at], path.liquidity[at], rest - sums[at], fee, down)
+                    total = other + others[at] + step[1]
                 results.append(total)
         except QuoteError:
             pass

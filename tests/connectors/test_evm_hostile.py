@@ -18,7 +18,7 @@ from connectors.errors import PoolRefused, WireError
 from connectors.venues.evm import abi
 from connectors.venues.evm.logs import log_of_json
 from connectors.venues.evm.reading import differs, read, scalars
-from connectors.venues.evm.rpc import RpcError, head_of, is_revert, message_of, text_of
+from connectors.venues.evm.rpc import RpcError, head_of, is_revert, message_of, text_of, why
 from tests.support.evm_contracts import DAI, POOL, QUOTER, USDC, USDT, WETH, Contracts, plan
 from tests.support.evm_pools import Stable
 
@@ -113,7 +113,7 @@ def test_what_is_taken_for_many_answers_is_so_to_the_codec(
     ],
 )  # fmt: skip
 def test_a_call_that_failed_is_told_from_a_node_that_did(error: RpcError, is_one: bool) -> None:
-    assert is_revert(error) == is_one
+    assert is_revert(why(error)) == is_one
 
 
 # --- pools that still answer, but do not swap -----------------------------------------------------------------------

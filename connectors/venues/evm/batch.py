@@ -18,11 +18,10 @@ import msgspec
 from connectors.errors import PoolRefused, QuoteError, WireError
 from connectors.venues.evm.abi import Answers, Call, Reading, aggregated, from_hex, separated
 from connectors.venues.evm.endpoint import Endpoint
-from connectors.venues.evm.rpc import text_of
+from connectors.venues.evm.rpc import is_revert, text_of
 
 CALLS_A_CHUNK: Final = 400
 STAGES_MAX: Final = 32  # a reading that never ends would ask for ever
-REVERT: Final = "(3)"
 
 T = TypeVar("T")
 Done = Callable[[dict[int, T | str], str, int], None]  # per key the result or why not; or why the batch failed
@@ -142,11 +141,6 @@ def _read(result: msgspec.Raw | None, why_not: str, count: int) -> Answers:
         if count > 1 and not data:
             raise WireError('no Multicall3 where multicall says: set it to its address on this chain, or to ""')
         return separated(data, count) if count > 1 else [data or None]
-    if count > 1 or not _is_revert(why_not):
+    if count > 1 or not is_revert(why_not):
         raise WireError(why_not)
     return [None]
-
-
-def _is_revert(why_not: str) -> bool:
-    words = ("revert", "invalid opcode", "out of gas", "stack")
-    return why_not.endswith(REVERT) or any(word in why_not.lower() for word in words)

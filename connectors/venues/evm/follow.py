@@ -3,7 +3,8 @@
 A head whose parent is our tip is the next block. Its bloom proves which pools it left alone; of the others the logs are
 asked for by the block's hash (EIP-234), which gives all of them or an error, and are applied in order. Only then is the
 block the new tip and its states are handed on: no book is of a half block, a missed notification costs nothing, and a
-node that keeps a log back is found out (the bloom said there may be one: the state is compared).
+node that keeps a pool's logs back is found out (the bloom said there may be some: the state is compared). Of one that
+keeps back some of several, `audit.py` finds out later.
 
 What does not fit, the table in `blocks.py` sorts: a reorg rolls back to the parent, a missing block is fetched by its
 hash, anything else ends in a new snapshot. From the moment it is noticed until the states are right again everything

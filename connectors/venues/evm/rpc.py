@@ -125,10 +125,10 @@ def why(error: RpcError) -> str:
     return f"{error.message[:_TEXT_MAX]} ({error.code})"
 
 
-def is_revert(error: RpcError) -> bool:
-    """Whether the call itself failed, as the contract made it: every node says so in words of its own."""
-    text = error.message.lower()
-    return error.code == _REVERTED or any(word in text for word in _REVERT_WORDS)
+def is_revert(why_not: str) -> bool:
+    """Whether `why` says that the call itself failed, as the contract made it: every node has words of its own."""
+    text = why_not.lower()
+    return text.endswith(f"({_REVERTED})") or any(word in text for word in _REVERT_WORDS)
 
 
 def bloom_bits(address: str) -> tuple[tuple[int, int], ...]:
