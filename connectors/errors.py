@@ -97,7 +97,8 @@ class Unpublishable(VenuegateError):  # noqa: N818 - a state of the pool, no fau
 class GuestFault(VenuegateError):  # noqa: N818 - a fault is the guest's, not an error of ours
     """A guest broke its contract.
 
-    `kind`: trap, fuel, pointer, count, alignment, message, error; of Python algos: exception, action, message, return.
+    `kind`: trap, fuel, pointer, count, alignment, message, error; of Python algos: exception, action, message, return,
+    interrupted.
     """
 
     def __init__(self, kind: str, detail: str) -> None:

@@ -136,6 +136,27 @@ class ExecReport(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     ts_venue_ns: int = 0
 
 
+class Balance(msgspec.Struct, frozen=True, array_like=True):
+    """What the account has of a currency at a venue, what open orders hold included; ×1e8, rounded down."""
+
+    venue: str
+    currency: str
+    total_1e8: int
+
+
+class Reconciled(msgspec.Struct, frozen=True, array_like=True):
+    """This venue's record and ours were compared, and are equal: it may be traded at."""
+
+    venue: str
+
+
+class PositionReport(msgspec.Struct, frozen=True, array_like=True):
+    """The venue's own word on the account's position at one market; ×1e8, signed."""
+
+    instrument: int
+    position_1e8: int
+
+
 Event = (
     BookDelta
     | BookSnapshot
@@ -145,6 +166,9 @@ Event = (
     | InstrumentUpdate
     | Notice
     | ExecReport
+    | Balance
+    | PositionReport
+    | Reconciled
     | PoolUpdate
     | ChainFee
 )

@@ -90,7 +90,30 @@ class AmendOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
     action_id: str
 
 
-T_co = TypeVar("T_co", NewOrder, CancelOrder, AmendOrder, covariant=True)
+class CancelAll(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Cancels every open order of the account at this venue, ours or not, by one message; `action_id` names it."""
+
+    venue: str
+    action_id: str
+
+
+class Asked(msgspec.Struct, frozen=True, array_like=True):
+    """What bytes on their way to a venue ask it for, read from the bytes alone. Fields that they do not say are "" or
+    0.
+
+    `what`: new, amend, cancel, cancel_all; or the venue's own word for anything else that could move money or orders.
+    """
+
+    what: str
+    client_order_id: str = ""
+    symbol: str = ""
+    side: int = 0
+    px_1e9: int = 0
+    qty_1e8: int = 0
+    order_type: int = 0
+
+
+T_co = TypeVar("T_co", NewOrder, CancelOrder, AmendOrder, CancelAll, covariant=True)
 
 
 class Approved(msgspec.Struct, Generic[T_co], frozen=True, array_like=True, gc=False):

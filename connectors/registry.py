@@ -1,7 +1,7 @@
 """Finds venues by entry point; the built-in ones come in by the same door.
 
 Group `venuegate.venues`; the entry's name is the venue's. Refuses what cannot work: two plugins of one name, another
-API version, an object that is no `Venue`.
+API version, an object that is no `Venue`, a venue whose outgoing bytes nobody can read.
 """
 
 from importlib.metadata import EntryPoint, entry_points
@@ -37,6 +37,9 @@ def check(name: str, venue: object, owner: str) -> Venue:
     if venue.api_version != API_VERSION:
         problem = f"{owner}: {name!r} speaks API {venue.api_version}, this venuegate speaks {API_VERSION}"
         raise PluginError(problem, place=GROUP, mend="install matching versions")
+    if venue.asked is None:
+        problem = f"{owner}: {name!r} has no `asked`, which reads what leaves for it: nothing could leave"
+        raise PluginError(problem, place=GROUP, mend="offer one: connectors.session.Venue")
     if venue.name != name:
         raise PluginError(f"{owner}: entry {name!r} holds venue {venue.name!r}", place=GROUP, mend="make them the same")
     return venue

@@ -13,7 +13,7 @@ from connectors.book import L2Book
 from connectors.chain import ChainPlan
 from connectors.events import Event, RejectCode
 from connectors.instrument import Instrument
-from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder
+from connectors.orders import AmendOrder, Approved, Asked, CancelAll, CancelOrder, NewOrder
 from connectors.pool import PoolId
 
 API_VERSION = 1
@@ -21,10 +21,14 @@ PUBLIC: Final = "public"  # the link of a venue that has one
 
 
 class Send(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Bytes for one of the venue's links. Secrets stand as `{secret:NAME}`; net.py puts them in, last."""
+    """Bytes for one of the venue's links. Secrets stand as `{secret:NAME}`; net.py puts them in, last.
+
+    `approval`: of the order they carry, its number; 0 for everything else.
+    """
 
     link: str
     data: bytes
+    approval: int = 0
 
 
 class WakeAt(msgspec.Struct, frozen=True, array_like=True):
@@ -74,6 +78,8 @@ class OrderEncoder(Protocol):
 
     def cancel(self, approved: Approved[CancelOrder], now_ns: int) -> Send: ...
 
+    def cancel_all(self, approved: Approved[CancelAll], now_ns: int) -> Send: ...
+
 
 class Capabilities(msgspec.Struct, frozen=True):
     """What the venue offers, as data: the runtime and the conformance kit act on it."""
@@ -90,7 +96,10 @@ class Venue(msgspec.Struct, frozen=True):
 
     `venue_id` is the guest's (ABI: kraken 1 …). `market(plan)` makes a session. `orders(instruments)` makes an encoder
     for orders whose `instrument` indexes that list. `checksum(book)` is compared with the venue's after every book
-    message. `refusals` are the venue's answers that the paper venue must copy: what happened → (code, its words).
+    message. `asked(data)` reads what outgoing bytes ask for, by the venue's documentation and not by the encoder's
+    code: the tap compares it with what was approved; it raises ValueError for bytes it cannot read, and answers with
+    nothing for those that ask for no order. `refusals` are the venue's answers that the paper venue must copy: what
+    happened → (code, its words).
     """
 
     name: str
@@ -100,6 +109,7 @@ class Venue(msgspec.Struct, frozen=True):
     market: Callable[["SessionPlan"], MarketSession]
     orders: Callable[[Sequence[Instrument | None]], OrderEncoder] | None = None
     checksum: Callable[[L2Book], int] | None = None
+    asked: Callable[[bytes], list[Asked]] | None = None
     refusals: Mapping[str, tuple[RejectCode, str]] = {}
     api_version: int = API_VERSION
 

@@ -14,6 +14,7 @@ from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder, OfOrd
 from oms.position import Position
 from oms.state import RESTORED, TERMINAL, TRANSITIONS, OrderState
 
+ANSWERS = frozenset({ExecType.REPLACED, ExecType.REPLACE_REJECTED})
 FINISHED_KEPT: Final = 1024  # finished orders kept for reports that come late
 
 
@@ -29,6 +30,8 @@ class Order(OfOrder, gc=False, eq=False):
     filled_1e8: int = 0
     state: OrderState = OrderState.PENDING_NEW
     venue_order_id: str = ""
+    end_1e8: int = 0  # its last total by the venue's own word: a fill that left nothing; 0: not told
+    amends: int = 0  # unanswered
     exec_ids: set[str] | None = None  # made with the first execution
     slot: int = -1
 
@@ -90,9 +93,19 @@ class Oms:
             order.state = OrderState.PENDING_CANCEL
         return order
 
+    def cancelling(self, client_order_id: str) -> Order | None:
+        """A cancel-all that reaches this order is on its way."""
+        order = self.orders.get(client_order_id)
+        if order is not None and order.state in (OrderState.NEW, OrderState.PARTIALLY_FILLED):
+            order.state = OrderState.PENDING_CANCEL
+        return order
+
     def amend(self, approved: Approved[AmendOrder]) -> Order | None:
         """An amend is on its way: nothing changes until the venue says so."""
-        return self.orders.get(approved.order.client_order_id)
+        order = self.orders.get(approved.order.client_order_id)
+        if order is not None:
+            order.amends += 1
+        return order
 
     def apply(self, report: ExecReport) -> Applied | None:
         """Folds one report; None when it is about an order we never sent."""
@@ -126,12 +139,17 @@ class Oms:
             target = OrderState.PARTIALLY_FILLED if order.filled_1e8 else OrderState.NEW
         if report.exec_type is ExecType.REPLACED and report.qty_1e8 > 0:
             order.px_1e9, order.qty_1e8 = report.px_1e9, report.qty_1e8
-        if is_fill and order.filled_1e8 >= order.qty_1e8:
-            if order.filled_1e8 >= report.cum_qty_1e8 + report.leaves_qty_1e8:  # else amended upwards, not yet told
-                target = OrderState.FILLED
-            if order.filled_1e8 > order.qty_1e8:
-                self.anomalies += 1
-                anomaly = f"filled {order.filled_1e8} of {order.qty_1e8} (1e-8)"
+        is_answer = report.exec_type in ANSWERS
+        order.amends = max(order.amends - is_answer, 0)
+        if is_fill and report.cum_qty_1e8 and not report.leaves_qty_1e8:
+            order.end_1e8 = report.cum_qty_1e8
+        told_1e8 = report.cum_qty_1e8 + report.leaves_qty_1e8  # more than the total: amended upwards, not yet told
+        may_end = is_fill or (is_answer and not order.amends)
+        if may_end and order.filled_1e8 >= (order.end_1e8 or max(order.qty_1e8, told_1e8)):
+            target = OrderState.FILLED
+        if is_fill and order.filled_1e8 > order.qty_1e8:
+            self.anomalies += 1
+            anomaly = f"filled {order.filled_1e8} of {order.qty_1e8} (1e-8)"
         order.state = target
         if target in TERMINAL:
             self.finished[order.client_order_id] = self.orders.pop(order.client_order_id)

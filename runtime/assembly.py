@@ -10,8 +10,9 @@ from connectors.book import L2Book
 from connectors.instrument import Instrument
 from connectors.pool import PoolId
 from oms.position import Position
-from risk.checks import Market
-from risk.gate import Deployment
+from risk.bounds import Deployment
+from risk.limits import tree_of
+from risk.market import Market
 from runtime.abi import Region
 from runtime.features import Features
 from runtime.inputs import Trace
@@ -33,6 +34,7 @@ class Assembly:
 
     def __init__(self, spec: EngineSpec, trace: Trace) -> None:
         self.spec = spec
+        self.limits = tree_of(spec.limits).account
         self.trace = trace
         self.ports: dict[str, Port] = {}
         self.markets: list[Market] = []
@@ -48,7 +50,10 @@ class Assembly:
         self.instruments: list[Instrument | None] = [market.instrument for market in self.markets]
         self.book_times = [""] * len(self.markets)
         for port in self.ports.values():
-            port.start(spec.symbols, self.books, self.book_times, self.instruments, spec.fees, self.price_1e9)
+            port.start(
+                spec.symbols, self.books, self.book_times, self.instruments, spec.fees, self.price_1e9,
+                is_paper=spec.is_paper,
+            )  # fmt: skip
         self.features: list[Features | None] = [None] * len(self.markets)
         self.followers: list[list[Follower]] = [[] for _ in self.markets]
         self.holders: list[list[Follower]] = [[] for _ in self.markets]
@@ -75,7 +80,8 @@ class Assembly:
         for k, symbol in enumerate(algo.symbols):
             found = [market for port in ports for market, pool in port.pools.items() if pool.symbol == symbol]
             pools |= {(k, slot): market for slot, market in enumerate(found)}
-        deployment = Deployment(own.venue_id, tuple(own.first + place for place in at), elsewhere, pools)
+        own_markets = tuple(own.first + place for place in at)
+        deployment = Deployment(own.venue_id, own_markets, elsewhere, pools, name=algo.name, sha256=algo.guest.sha256)
         symbol_of = {market: k for k, market in enumerate(deployment.instruments)}
         symbol_of |= {market: k for (_, k), market in elsewhere.items()}
         symbol_of |= {market: k for (k, _), market in pools.items()}
@@ -98,7 +104,7 @@ class Assembly:
         self, algo: AlgoSpec, k: int, deployment: Deployment, ports: list[Port], symbol_of: Mapping[int, int]
     ) -> SymbolView:
         own = deployment.instruments[k]
-        view = SymbolView(k, own, self.spec.limits)
+        view = SymbolView(k, own, self.limits)
         if Region.FEATURES in algo.guest.regions:
             features = self.features[own] = self.features[own] or Features()
             view.features = features.buffer
@@ -107,7 +113,7 @@ class Assembly:
         slots = {market: slot for (symbol, slot), market in deployment.pools.items() if symbol == k}
         if "on_nbbo" in algo.guest.callbacks and len(venues) + len(slots) > 1:
             sources = [Source(port.venue_id, self.books[market], port.link) for port, market in venues]
-            view.nbbo = Nbbo(k, sources, algo.guest.generation, self.spec.limits.max_book_age_ns)
+            view.nbbo = Nbbo(k, sources, algo.guest.generation, self.limits.max_book_age_ns)
         if slots:
             view.slots = slots
             pools = [(self._pool(market), self.books[market]) for market in slots]

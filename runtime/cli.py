@@ -1,7 +1,8 @@
 """`gateway`: what a person types. Heavy imports happen inside the commands, so that `--help` is quick.
 
 Data goes to stdout, messages to stderr; every command takes `--json`. Exit codes: 0 ok · 1 error · 2 wrong usage ·
-4 configuration, module or tape · 5 hash differs · 6 halted · 7 venue never reached, or it refused every symbol.
+4 configuration, module or tape · 5 hash differs · 6 halted · 7 venue never reached, or it refused every symbol ·
+8 not fit to trade.
 """
 
 import json
@@ -15,6 +16,9 @@ from typer.core import TyperGroup
 
 from connectors.errors import ConfigError, InputError
 from runtime.cli_algo import Predictor, register
+from runtime.cli_explain import register as register_explain
+from runtime.cli_journal import register as register_journal
+from runtime.cli_kill import register as register_kill
 from runtime.cli_pools import register as register_pools
 from runtime.cli_sim import register as register_sim
 from runtime.cli_table import register as register_table
@@ -109,6 +113,12 @@ def serve(
     seed: Annotated[int, typer.Option("--seed", help="Seed of the embedded venue's market.")] = 1,
     abi: Abi = "",
     control: Control = None,
+    journal: Annotated[
+        Path | None, typer.Option("--journal", help="Keep a journal here: what must survive a restart.")
+    ] = None,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Limits looser than those the journal remembers are meant.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run algos on live market data with paper orders: no key is needed and no order leaves this machine."""
@@ -117,7 +127,7 @@ def serve(
     result = commands.serve(
         venues=venues, symbols=symbols, algo=algo, limits=limits, config=config or [], record=record,
         duration=duration, depth=depth, sim_seed=seed if sim else None, trade=True,
-        abi=abi, control=control,
+        abi=abi, control=control, journal=journal, confirm=confirm,
     )  # fmt: skip
     _show(result, as_json)
     _exit_of(result)
@@ -312,3 +322,6 @@ register(app, show=_show, exit_of=_exit_of)
 register_pools(app, pools_app, show=_show)
 register_table(pools_app)
 register_sim(app)
+register_journal(app, show=_show)
+register_kill(app, show=_show)
+register_explain(app)

@@ -13,17 +13,33 @@ from typing import Any
 from connectors.book import LEVELS
 from connectors.errors import ConfigError, TapeError
 from connectors.session import PUBLIC, Venue
+from risk.limit_changes import changes
+from risk.limits import LimitTree
 from runtime import config as configuration
 from runtime.chain_plan import endpoints_of, plan_of
 from runtime.config import Config
 from runtime.control import Request, ask, own_socket
 from runtime.deploy import Guests, is_python, predictors_of, spec_of, venue_spec
+from runtime.journal.keeper import JournalPlan
 from runtime.live import Live
 from runtime.live import serve as serve_live
 from runtime.owners import check_owners
+from runtime.person import Surroundings
 from runtime.port import VenueSpec
-from runtime.recordings import Recording, faults, guests_from, limits_from, load_venue, play, spec_of_recording
+from runtime.recordings import (
+    Recording,
+    check_balances,
+    check_limits,
+    faults,
+    guests_from,
+    idle_permits,
+    limits_from,
+    load_venue,
+    play,
+    spec_of_recording,
+)
 from runtime.regions import parse_params
+from runtime.reloading import LimitFiles, check_variables
 from runtime.replay import check_footer
 from runtime.replay import replay as replay_tape
 from runtime.screen import Screen
@@ -31,7 +47,7 @@ from runtime.session import Session
 from runtime.session import limits_from as recorded_limits
 from runtime.sim.embedded import check_embedded
 from runtime.sinks import sinks
-from runtime.spec import AlgoSpec
+from runtime.spec import AlgoSpec, EngineSpec
 from runtime.tape import TapeReader, encode_input
 
 
@@ -64,10 +80,11 @@ def _tell_about(algos: Sequence[AlgoSpec], venues: int, screen: Screen) -> None:
 def serve(
     *, venues: str | None, symbols: str | None, algo: Path | None, limits: Path | None, config: list[Path],
     record: Path | None, duration: float | None, depth: int | None, sim_seed: int | None, trade: bool,
-    abi: str = "", control: Path | None = None,
+    abi: str = "", control: Path | None = None, journal: Path | None = None, confirm: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """`gateway serve` and `gateway record`."""
     check_owners()
+    check_variables(limits)
     screen = Screen(sys.stderr)
     with screen.in_background():
         settings = configuration.load(config)
@@ -79,22 +96,55 @@ def serve(
         _tell_about(guests.specs, len(connected), screen)
         chosen = configuration.load_limits(limits) if limits is not None else None
         predictor = settings.features.predictor if trade else ""
+        tree = chosen or limits_from(settings, screen.tell if trade else None)
         spec = spec_of(
-            [_venue_spec(venue, settings, followed, depth) for venue in connected], followed, guests,
-            chosen or limits_from(settings, screen.tell if trade else None), fees=settings.fees(),
-            tag=f"vg{secrets.token_hex(3)}",
+            [_venue_spec(venue, settings, followed, depth) for venue in connected], followed, guests, tree,
+            fees=settings.fees(), tag=f"vg{secrets.token_hex(3)}", balances=settings.balances(settings.origin),
             predictors=predictors_of(predictor, settings.origin("features.predictor")),
         )  # fmt: skip
+        check_limits(spec, tree)
+        if trade:
+            check_balances(settings, [venue.name for venue in connected])
+            for text in idle_permits(spec, tree):
+                screen.tell(text, "warning")
         record = record or (Path(settings.serve.record) if settings.serve.record else None)
         control = control or (Path(settings.serve.control) if settings.serve.control else _own_socket(screen))
         live = asyncio.run(
             serve_live(
                 spec, urls=_urls(connected, settings) if sim_seed is None else {},
                 sim_seed=sim_seed, screen=screen, record=record, algo_paths=guests.paths, duration_s=duration,
-                control=control, predictor=predictor,
+                control=control, predictor=predictor, around=_around(settings, config, limits, spec),
+                journal=_journal(settings, journal, confirm=confirm) if trade else None,
+                kill_file=Path(settings.kill.file) if settings.kill.file else None,
             )
         )  # fmt: skip
     return _live_result(live, record)
+
+
+def _around(settings: Config, config: list[Path], limits: Path | None, spec: EngineSpec) -> Surroundings:
+    """What the control door needs besides the session: where limits are read again, who may sign overrides."""
+    files = LimitFiles(tuple(config), limits)
+
+    def read() -> LimitTree:
+        tree = files.read()
+        check_limits(spec, tree)
+        return tree
+
+    return Surroundings(
+        limits=read if limits is not None or settings.limits is not None else None,
+        override_keys=settings.kill.override_keys, drill_max_age_h=int(settings.kill.drill_max_age_h),
+    )  # fmt: skip
+
+
+def _journal(settings: Config, path: Path | None, *, confirm: bool) -> JournalPlan | None:
+    """The journal that was named. Raises ConfigError for `--confirm` without one: there is nothing to confirm."""
+    if path is None and settings.journal.path:
+        path = settings.base("journal.path") / settings.journal.path
+    if path is None:
+        if confirm:
+            raise ConfigError("no journal is kept", place="--confirm", mend="add --journal PATH, or leave it out")
+        return None
+    return JournalPlan(path, settings.journal.durability, getpass.getuser(), is_confirmed=confirm)
 
 
 def _urls(venues: Sequence[Venue], settings: Config) -> dict[str, dict[str, str]]:
@@ -163,7 +213,7 @@ def replay(
         _tell_about(session.engine.spec.algos, len(session.engine.spec.venues), screen)
         with sinks(session, actions=actions, fills=fills, books=books, guest_log=guest_log):
             result = play(session, tape, screen.tell)
-    is_limited = chosen is not None and (tape.header is None or chosen != recorded_limits(tape.header))
+    is_limited = chosen is not None and (tape.header is None or changes(chosen, recorded_limits(tape.header)))
     is_same_session = algo is None and not config and not is_limited
     if is_same_session and tape.footer is not None:
         result["recorded"] = tape.footer.hash

@@ -2,7 +2,7 @@
 
 Precedence, highest first: command line, `GATEWAY__SECTION__KEY` in the environment, `--config` files (the last wins),
 `gateway.toml` in the working directory, defaults. Numbers are read as decimals, never as floats. An unknown key, a
-negative amount or a NaN is refused with the file, the value and the mend.
+negative amount or a NaN is refused with the file, the value and the mend; in `[limits]` with the line, too.
 """
 
 import difflib
@@ -15,44 +15,38 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from connectors.errors import ConfigError, NumberError
-from connectors.units import MONEY_DECIMALS, SIZE_DECIMALS, scaled
-from risk.limits import Limits
+from connectors.units import I64_MAX, SIZE_DECIMALS, scaled
+from risk.limits import LimitTree
 from runtime.config_chain import ChainSection, PoolSection, TokenSection
-from runtime.config_types import Amount, Percent, Printable, SocketUrl, Whole
+from runtime.config_limit_sections import LimitsSection, mend_of, wanted_of
+from runtime.config_limits import Origin, limits_of
+from runtime.config_lines import lines_of
+from runtime.config_types import Balance, Percent, Printable, PublicKey, SocketUrl, Whole
 from runtime.config_types import Section as _Section
 from runtime.sim.paper import Fees
 
 ENV_PREFIX: Final = "GATEWAY__"
 DEFAULT_FILE: Final = Path("gateway.toml")
 
-_LISTS: Final = ((["serve"], "venues"), (["serve"], "symbols"), (["venues"], "urls"), (["venues"], "sizes"))
+_LISTS: Final = (
+    (["serve"], "venues"), (["serve"], "symbols"), (["venues"], "urls"), (["venues"], "sizes"),
+    (["limits"], "order_types"), (["limits"], "permitted"), (["limits"], "promoted"),
+)  # fmt: skip
 
-Origin = Callable[[str], str]  # a setting's dotted name → the file it stands in
-
-
-class LimitsSection(_Section):
-    """`[limits]`: what may be risked. Every key but the last must be set."""
-
-    max_position: Amount = Field(description="per instrument, in the base currency, with every open order filled")
-    max_order_notional: Amount = Field(description="one order, in the quote currency")
-    max_order_rate: Annotated[Whole, Field(ge=1, le=100_000)] = Field(
-        description="new orders and amends in any rolling second; cancels have as many of their own"
-    )
-    price_collar_bps: Annotated[Whole, Field(ge=1, le=10_000)] = Field(description="distance from the mid, 1/100 %")
-    max_daily_loss: Amount = Field(description="realised + unrealised + fees since 00:00 UTC, per quote currency")
-    max_book_age_s: Annotated[Decimal, Field(gt=0, le=3600, allow_inf_nan=False)] = Field(
-        default=Decimal(5), description="silence of a link after which its books are stale"
-    )
+Place = Callable[[tuple[str, ...]], str]  # a setting's path → where it was said
 
 
 class PaperSection(_Section):
-    """`[paper]`: the paper venue's fees."""
+    """`[paper]`: the paper venue's fees, and what it holds."""
 
     maker_fee_pct: Percent = Field(default=Decimal("0.25"), description="fee of a resting fill, % of the notional")
     taker_fee_pct: Percent = Field(default=Decimal("0.40"), description="fee of a taking fill, % of the notional")
+    balances: dict[str, dict[str, Balance]] = Field(
+        default={}, description="what is there at the start: a table per venue, of currency = amount"
+    )
 
 
 class VenueSection(_Section):
@@ -119,6 +113,33 @@ class ServeSection(_Section):
     control: str = Field(default="", description="path of the control socket; by default one per process")
 
 
+class JournalSection(_Section):
+    """`[journal]`: what a session must not forget, and how hard it is kept."""
+
+    path: str = Field(default="", description="path of the journal, relative to this file; empty: none is kept")
+    durability: Literal["process", "power"] = Field(
+        default="process", description="what it survives: the end of this process, or of power too, which costs more"
+    )
+
+
+def _own_key_each(keys: dict[str, str]) -> dict[str, str]:
+    if not all(keys) or len(set(keys.values())) < len(keys):
+        raise ValueError("a name for each key and a key of their own for each name are wanted")
+    return keys
+
+
+class KillSection(_Section):
+    """`[kill]`: stopping everything, and orders above a limit that a person signs."""
+
+    file: str = Field(default="", description="a path; while something lies there, trading is halted")
+    drill_max_age_h: Annotated[Decimal, Field(gt=0, le=8784, allow_inf_nan=False)] = Field(
+        default=Decimal(168), description="hours after which the last drill is stale"
+    )
+    override_keys: Annotated[dict[Printable, PublicKey], AfterValidator(_own_key_each)] = Field(
+        default={}, description="who may sign overrides: name = public key of Ed25519, in hexadecimal digits"
+    )
+
+
 class Config(_Section):
     """Everything a file may say."""
 
@@ -128,11 +149,13 @@ class Config(_Section):
     venues: VenuesSection = VenuesSection()
     algos: list[AlgoSection] = Field(default=[], description="the guests to deploy")
     features: FeaturesSection = FeaturesSection()
+    journal: JournalSection = JournalSection()
+    kill: KillSection = KillSection()
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
     def origin(self, where: str) -> str:
-        """The file that said `where` (a dotted name), or `environment`."""
+        """The file that said `where` (a dotted name), of limits with its line, or `environment` and its variable."""
         return _origin(self._origins, where)
 
     def base(self, where: str) -> Path:
@@ -162,6 +185,22 @@ class Config(_Section):
                 raise ConfigError(f"{where}: {error}", place=place, mend="use at most 4 decimals") from None
         return Fees(maker_ppm=ppm["maker_fee_pct"], taker_ppm=ppm["taker_fee_pct"])
 
+    def balances(self, origin: Origin | None = None) -> dict[str, dict[str, int]]:
+        """What the paper venues hold at the start: venue → currency → ×1e8. Raises ConfigError."""
+        made: dict[str, dict[str, int]] = {}
+        for venue, currencies in self.paper.balances.items():
+            made[venue] = {}
+            for currency, amount in currencies.items():
+                where = f"paper.balances.{venue}.{currency}"
+                place = origin(where) if origin is not None else "[paper]"
+                try:
+                    units = made[venue][currency] = scaled(amount, SIZE_DECIMALS)
+                except NumberError as error:
+                    raise ConfigError(f"{where}: {error}", place=place, mend="use at most 8 decimals") from None
+                if units > I64_MAX:
+                    raise ConfigError(f"{where} = {amount} is too large", place=place, mend="63 bits hold it ×1e8")
+        return made
+
 
 def load(files: Sequence[Path], environment: Mapping[str, str] | None = None, *, default: bool = True) -> Config:
     """Reads `gateway.toml` if it is here (`default`), then `files`, then the environment. Raises ConfigError."""
@@ -169,72 +208,68 @@ def load(files: Sequence[Path], environment: Mapping[str, str] | None = None, *,
     origins: dict[str, str] = {}
     paths = [*([DEFAULT_FILE] if default and DEFAULT_FILE.is_file() else []), *files]
     for path in paths:
-        _merge(merged, _read(path), str(path), origins, "")
-    _merge(merged, _from_environment(os.environ if environment is None else environment), "environment", origins, "")
+        _merge(merged, *_read(path), origins)
+    environment = os.environ if environment is None else environment
+    _merge(merged, _from_environment(environment), _variables(environment), origins)
     config = _validate(Config, merged, lambda where: _origin(origins, where))
     config._origins.update(origins)  # noqa: SLF001 - the model's own file
     if config.limits is not None:
         limits_of(config.limits, config.origin)
     config.fees(config.origin)
+    config.balances(config.origin)
     return config
 
 
-def load_limits(path: Path) -> Limits:
+def load_limits(path: Path) -> LimitTree:
     """A limits file of its own: one `[limits]` table. Raises ConfigError."""
-    data = _read(path)
+    data, place = _read(path)
     if "limits" not in data:
         raise ConfigError("has no [limits] table", place=str(path), mend="put the limits under a line `[limits]`")
     if others := sorted(data.keys() - {"limits"}):
         problem = f"{', '.join(others)}: a limits file holds one [limits] table and nothing else"
         raise ConfigError(problem, place=str(path), mend=f"move {others[0]} to a gateway.toml, or give it as --config")
-    config = _validate(Config, data, lambda _: str(path))
-    return limits_of(config.limits, lambda _: str(path))
+    return _limits_alone(data, place)
 
 
-def paper_limits() -> Limits:
+def paper_limits() -> LimitTree:
     """The shipped paper.toml: for replay and paper trading only."""
     text = resources.files("runtime").joinpath("paper.toml").read_text(encoding="utf-8")
-    config = _validate(Config, tomllib.loads(text, parse_float=Decimal), lambda _: "paper.toml")
-    return limits_of(config.limits, lambda _: "paper.toml")
+    return _limits_alone(tomllib.loads(text, parse_float=Decimal), _places("paper.toml", text))
 
 
-def limits_of(section: LimitsSection | None, origin: Origin) -> Limits:
-    """The section as integers. Raises ConfigError for an amount beyond the scales."""
-    if section is None:
-        raise ConfigError(
-            "has no [limits]", place=origin("limits"), mend="add a [limits] table; see docs/configuration.md"
-        )
-    values = {}
-    for key, decimals in (("max_position", SIZE_DECIMALS), ("max_order_notional", MONEY_DECIMALS),
-                          ("max_daily_loss", MONEY_DECIMALS), ("max_book_age_s", 9)):  # fmt: skip
-        amount, where = getattr(section, key), f"limits.{key}"
-        try:
-            values[key] = scaled(amount, decimals)
-        except NumberError as error:
-            mend = f"use at most {decimals} decimals"
-            raise ConfigError(f"{where}: {error}", place=origin(where), mend=mend) from None
-        if values[key] >= 2**63:
-            mend = "the guest's records hold 63 bits"
-            raise ConfigError(f"{where} = {amount} is too large", place=origin(where), mend=mend)
-    return Limits(
-        max_position_1e8=values["max_position"],
-        max_order_notional_1e9=values["max_order_notional"],
-        max_order_rate=section.max_order_rate,
-        price_collar_bps=section.price_collar_bps,
-        max_daily_loss_1e9=values["max_daily_loss"],
-        max_book_age_ns=values["max_book_age_s"],
-    )
+def _limits_alone(data: dict[str, Any], place: Place) -> LimitTree:
+    origins: dict[str, str] = {}
+    _merge({}, data, place, origins)
+    config = _validate(Config, data, lambda where: _origin(origins, where))
+    return limits_of(config.limits, lambda where: _origin(origins, where))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> tuple[dict[str, Any], Place]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+        text = path.read_text(encoding="utf-8")
+        return tomllib.loads(text, parse_float=Decimal), _places(str(path), text)
     except OSError as error:
         raise ConfigError(
             f"cannot be read: {error.strerror}", place=str(path), mend="give the path of a TOML file"
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"is not TOML: {error}", place=str(path), mend="mend that line") from None
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"\(at line (\d+)", str(error))
+        at = line[1] if line else text.count("\n") + (not text.endswith("\n"))
+        raise ConfigError(f"is not TOML: {error}", place=f"{path}:{at}", mend="mend that line") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"is not TOML: {error}", place=str(path), mend="save it as UTF-8") from None
+    except RecursionError:
+        raise ConfigError("is nested too deeply", place=str(path), mend="see docs/configuration.md") from None
+
+
+def _places(file: str, text: str) -> Place:
+    """Of limits file and line; of everything else, whose paths are relative to it, the file."""
+    lines = lines_of(text)
+
+    def place(path: tuple[str, ...]) -> str:
+        return f"{file}:{lines[path]}" if path[0] == "limits" and path in lines else file
+
+    return place
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -258,15 +293,26 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _merge(into: dict[str, Any], new: dict[str, Any], origin: str, origins: dict[str, str], where: str) -> None:
+def _variables(environment: Mapping[str, str]) -> Place:
+    """A setting's variable by its own name; of a section the first below it."""
+    names = {
+        tuple(name.removeprefix(ENV_PREFIX).lower().split("__")): name
+        for name in sorted(environment)
+        if name.startswith(ENV_PREFIX)
+    }
+    return lambda path: f"environment {next(name for said, name in names.items() if said[: len(path)] == path)}"
+
+
+def _merge(
+    into: dict[str, Any], new: dict[str, Any], place: Place, origins: dict[str, str], path: tuple[str, ...] = ()
+) -> None:
     for key, value in new.items():
-        at = f"{where}.{key}" if where else key
+        below = (*path, key)
+        origins[".".join(below)] = place(below)
         if isinstance(value, dict) and isinstance(into.get(key, {}), dict):
-            origins[at] = origin
-            _merge(into.setdefault(key, {}), value, origin, origins, at)
+            _merge(into.setdefault(key, {}), value, place, origins, below)
         else:
             into[key] = value
-            origins[at] = origin
 
 
 def _origin(origins: Mapping[str, str], where: str) -> str:
@@ -290,11 +336,12 @@ def _validate(model: type[Config], data: dict[str, Any], origin: Any) -> Config:
 
 
 def _problem(error: Any) -> str:
+    said, value = error["msg"].removeprefix("Value error, "), error["input"]
     if error["type"] == "extra_forbidden":
-        return "is not a setting"
+        is_shown = error["loc"][0] == "limits" and not isinstance(value, (dict, list))
+        return f"is not a setting, but it is {value!s:.60}" if is_shown else "is not a setting"
     if error["type"] == "missing":
         return "is missing"
-    said, value = error["msg"].removeprefix("Value error, "), error["input"]
     if error["type"] == "model_type":
         said = "a table is wanted"
     is_address = not {"url", "urls"}.isdisjoint(map(str, error["loc"]))  # any part of it may be a provider's key
@@ -312,16 +359,20 @@ def _mend(model: type[BaseModel], error: Any) -> str:
     for section in sections:
         at = _below(at, section)
     keys = list(at.model_fields)
+    is_unknown = error["type"] == "extra_forbidden"
+    if mend := mend_of([*sections, key], is_unknown=is_unknown):
+        return mend
     if error["type"] == "missing":
         return f"set {key}: {at.model_fields[key].description}" if key in keys else f"set {key}"
-    if error["type"] == "extra_forbidden":
+    if is_unknown:
         if at is VenueSection and key in ChainSection.model_fields:
             return f"only chains have {key}: write it under [venues.dex_arb] or another of {', '.join(CHAIN_VENUES)}"
         close = difflib.get_close_matches(key, keys, 1)
         return f"did you mean {close[0]}?" if close else f"the settings here are: {', '.join(keys)}"
     named = next((name for name in (key, *reversed(sections)) if name in keys), "")  # of a list's item, the list
     if named and _below(at, named) is at:
-        return at.model_fields[named].description or "see docs/configuration.md"
+        about = at.model_fields[named].description or "see docs/configuration.md"
+        return f"{wanted_of(named)}: {about}" if sections[:1] == ["limits"] else about
     is_chain = _below(at, key) in {ChainSection, PoolSection, TokenSection}
     return "see docs/dex.md" if is_chain else "see docs/configuration.md"
 

@@ -1,5 +1,6 @@
 """What the sections of a config are made of: their base and the kinds of values that several of them share."""
 
+import re
 from decimal import Decimal
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -35,6 +36,12 @@ def _socket_url(value: str) -> str:
     return value
 
 
+def _hex32(value: str) -> str:
+    if not re.fullmatch("[0-9a-fA-F]{64}", value):
+        raise ValueError("64 hexadecimal digits are wanted")
+    return value.lower()
+
+
 class Section(BaseModel):
     """One table of a file: no key that it does not know, no change once it is read."""
 
@@ -43,6 +50,9 @@ class Section(BaseModel):
 
 Amount = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 Percent = Annotated[Decimal, Field(ge=0, le=100, allow_inf_nan=False)]
+Balance = Annotated[Decimal, BeforeValidator(_not_bool), Field(ge=0, allow_inf_nan=False)]
 Whole = Annotated[int, BeforeValidator(_not_bool)]
 Printable = Annotated[str, AfterValidator(_printable)]
 SocketUrl = Annotated[str, AfterValidator(_socket_url)]
+Sha256 = Annotated[str, AfterValidator(_hex32)]
+PublicKey = Annotated[str, AfterValidator(_hex32)]  # of Ed25519

@@ -1,10 +1,13 @@
 """The control door: a Unix socket by which a person speaks to a running gateway. One JSON line in, one out.
 
+    {"command":"kill","who":"ana","target":"algo:mm"}                 →   {"ok":true,"scope":"algo:mm","flat_ns":…}
     {"command":"set","who":"ana","target":"mm","params":[[3,3,25]]}   →   {"ok":true,"text":"…"}
-    {"command":"status"}                                              →   {"ok":true,"algos":[…]}
+    {"command":"status"}                                              →   {"ok":true,"state":"ACTIVE","scopes":{…},…}
 
-What changes anything becomes a `Command`, so it is an input of the turn and stands on the tape. The socket lies in a
-folder that only its owner may enter; who may connect may command.
+It is served by a thread of its own, so it answers while the main loop is busy: the kill switch is pulled from here,
+a status is the last one that the main loop left, and everything else waits for the loop, for a while. What changes
+anything becomes a `Command`, so it is an input of the turn and stands on the tape. The socket lies in a folder that
+only its owner may enter; who may connect may command. The whole API: docs/kill.md.
 """
 
 import asyncio
@@ -12,72 +15,59 @@ import json
 import os
 import socket
 import stat
-import tempfile
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 import msgspec
 
-from connectors.errors import ConfigError
-from runtime.abi import Region
-from runtime.inputs import Command, Input
-from runtime.instance import AlgoInstance
-from runtime.regions import Param
-from runtime.session import Session
+from connectors.errors import ConfigError, InputError
+from risk.states import TradingState
+from runtime.control_client import Request, ask, connect, own_socket
+from runtime.drill import Drill
+from runtime.killswitch import KillSwitch, Pull
+from runtime.person import Person
 from runtime.texts import plain
 
-LINE_BYTES_MAX: Final = 64 * 1024
-ANSWER_BYTES_MAX: Final = 8 * 2**20  # the status of 64 algos with 32 parameters each is some 100 KiB
-NAME_MAX: Final = 64
-ANSWER_SECONDS: Final = 5
-_SUFFIX: Final = ".sock"
+__all__ = ["ControlServer", "Request", "ask", "own_socket"]
 
-Feed = Callable[[Input], None]
+LINE_BYTES_MAX: Final = 64 * 1024
+NAME_MAX: Final = 64
+MAIN_S: Final = 3.0  # how long the main loop may take for what only it can answer
+PROOF_S: Final = 3.0  # how long a kill waits for its proof before it says what is still open
+LOOK_S: Final = 1.0
+SNAPSHOT_S: Final = 0.25  # how long a status waits for a new one before it shows the last
+
 Tell = Callable[[str, str], None]
 
 
-class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One line from a person. `who` and `target`: at most 64 printable characters."""
+class Explains(Protocol):
+    """What is asked for an order's explanation (`decisions.Explainer`)."""
 
-    command: str
-    who: str = ""
-    target: str = ""
-    params: tuple[Param, ...] = ()
-
-
-def folder() -> Path:
-    """Where this user's gateways have their sockets; made if need be. Raises ConfigError when it is somebody else's."""
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    path = Path(base) / "venuegate" if base else Path(tempfile.gettempdir()) / f"venuegate-{os.getuid()}"
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = path.lstat()
-    except OSError as error:
-        raise ConfigError(
-            f"cannot be made: {error.strerror}", place=str(path), mend="name one: --control PATH"
-        ) from None
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise ConfigError("is open to others", place=str(path), mend="chmod 700 it, or name a socket: --control PATH")
-    return path
-
-
-def own_socket() -> Path:
-    """This process's socket, where none was named."""
-    return folder() / f"{os.getpid()}{_SUFFIX}"
+    def answer(self, order: str) -> dict[str, Any]: ...
 
 
 class ControlServer:
-    """Serves one session while it runs. `feed` takes inputs as live.py's does."""
+    """Serves one session while it runs. Made, entered and left on the main loop."""
 
-    def __init__(self, path: Path, session: Session, feed: Feed, tell: Tell) -> None:
+    def __init__(
+        self, path: Path, switch: KillSwitch, person: Person, tell: Tell, explainer: Explains | None = None
+    ) -> None:  # fmt: skip
         self._path = path
-        self._session = session
-        self._feed = feed
+        self._switch = switch
+        self._person = person
         self._tell = tell
-        self._server: asyncio.Server | None = None
+        self._explainer = explainer
+        self._main = asyncio.get_running_loop()
+        self._looks: asyncio.TimerHandle | None = None
+        self._own: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._thread: threading.Thread | None = None
+        self._drilling = threading.Lock()
 
     async def __aenter__(self) -> Self:
         """Raises ConfigError when the path cannot be had, or another gateway listens there."""
@@ -87,85 +77,148 @@ class ControlServer:
         except OSError as error:
             problem = f"cannot be listened on: {error.strerror or error}"
             raise ConfigError(problem, place=str(self._path), mend="name another: --control PATH") from None
-        self._server = await asyncio.start_unix_server(self._talk, sock=link, limit=LINE_BYTES_MAX)
+        ready = threading.Event()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(link, ready)), name="control", daemon=True
+        )
+        self._thread.start()
+        ready.wait()
+        self._look()
         self._tell(f"control socket {self._path}", "info")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._server is not None:
-            self._server.close()
+        if self._looks is not None:
+            self._looks.cancel()
+        if self._own is not None and self._stop is not None:
+            self._own.call_soon_threadsafe(self._stop.set)
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)  # it may be waiting for this very loop
         with suppress(OSError):
             self._path.unlink()
+
+    def _look(self) -> None:
+        """So that there is a recent status for whoever asks while the loop is busy."""
+        self._looks = self._main.call_later(LOOK_S, self._look)
+        self._person.look()
+
+    # --- the thread ------------------------------------------------------------------------------------------------
+
+    async def _serve(self, link: socket.socket, ready: threading.Event) -> None:
+        self._own, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            server = await asyncio.start_unix_server(self._talk, sock=link, limit=LINE_BYTES_MAX)
+        finally:
+            ready.set()
+        await self._stop.wait()
+        server.close()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, ValueError):  # gone before it was answered, or a line without end
             while line := await reader.readline():
-                writer.write(json.dumps(self.answer(line)).encode() + b"\n")
+                writer.write(json.dumps(await self.answer(line)).encode() + b"\n")
                 await writer.drain()
         writer.close()
 
-    def answer(self, line: bytes) -> dict[str, Any]:
+    async def answer(self, line: bytes) -> dict[str, Any]:
         """What to say to one line; never raises."""
         try:
             request = msgspec.json.decode(line, type=Request)
         except Exception as error:  # noqa: BLE001 - anybody's bytes: nested too deep, for instance, is a RecursionError
             return _refused(f"cannot be read: {error}")
-        if request.command == "status":
-            return {"ok": True, "algos": [self._algo(index) for index in range(len(self._session.engine.algos))]}
-        if request.command == "set":
-            return self._set(request)
-        return _refused(f"unknown command {request.command!r:.80}")
-
-    def _set(self, request: Request) -> dict[str, Any]:
-        engine = self._session.engine
         for what, name in (("who", request.who), ("target", request.target)):
             if len(name) > NAME_MAX or plain(name) != name:
                 return _refused(f"{what} is {name!r:.80}: at most {NAME_MAX} characters, all of them printable")
-        found = next((algo for algo in engine.algos if algo.name == request.target), None)
-        if found is None:
-            names = ", ".join(algo.name for algo in engine.algos) or "none runs"
-            return _refused(f"no algo is called {request.target!r}: {names}")
-        if problem := self._unseen(found) or _unfit(found, request.params):
-            return _refused(f"{request.target}: {problem}")
-        before = found.config.version
-        self._feed(Command("set", request.who, request.target, request.params))
-        if found.config.version == before:
-            return _refused(f"{request.target}: nothing was set: the session is ending")
-        self._tell(f"{request.who or 'somebody'} set parameters of {request.target}", "info")
-        return {"ok": True, "text": f"{request.target}: {len(request.params)} set, seen at its next callback"}
+        try:
+            return await self._answer(request)
+        except InputError as error:
+            return _refused(error.problem, error.mend, error.place)
+        except Exception as error:  # noqa: BLE001 - whatever is broken in the session, its door stays open
+            return _refused(
+                f"a fault of the gateway's: {type(error).__name__}: {error}", "gateway kill works all the same"
+            )
 
-    def _unseen(self, algo: AlgoInstance) -> str:
-        """Why this algo would never see what is set; or nothing."""
-        if self._session.is_stopped:
-            return "the session has ended"
-        if Region.CONFIG not in algo.guest.regions:
-            return f"a guest of generation {algo.guest.generation} cannot read parameters: that takes the crate 0.4"
-        return "" if algo.is_alive else "it is disabled: no callback of it runs"
-
-    def _algo(self, index: int) -> dict[str, Any]:
-        algo = self._session.engine.algos[index]
-        return {
-            "name": algo.name, "generation": str(algo.guest.generation), "alive": algo.is_alive,
-            "sandboxed": algo.guest.is_sandboxed, "restarts": algo.restarts, "callbacks": algo.callbacks,
-            "params": {str(param.slot): param.text for param in algo.config.params}, "fault": algo.fault,
+    async def _answer(self, request: Request) -> dict[str, Any]:
+        if request.command == "status":
+            return await self._status()
+        if request.command == "kill":
+            return await self._kill(request, TradingState.HALTED)
+        if request.command == "reduce":
+            return await self._kill(request, TradingState.REDUCING)
+        if request.command == "drill":
+            return await self._drill(request)
+        if request.command == "explain" and self._explainer is not None:
+            explainer = self._explainer
+            return await self._on_main(lambda: explainer.answer(request.target), MAIN_S)
+        answers = {
+            "arm": self._person.arm, "set": self._person.set, "limits": self._person.limits,
+            "override": self._person.override, "promote": self._person.promote,
         }  # fmt: skip
+        if request.command not in answers:
+            return _refused(f"unknown command {request.command!r:.80}")
+        return await self._on_main(lambda: answers[request.command](request), MAIN_S)
+
+    async def _kill(self, request: Request, state: TradingState) -> dict[str, Any]:
+        pull = self._switch.pull(request.target, who=request.who or "somebody", state=state)
+        return await self._proved(pull)
+
+    async def _proved(self, pull: Pull) -> dict[str, Any]:
+        """What came of a pull, once it is proved or it took too long."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(pull.done)), PROOF_S)
+        told = pull.told()
+        if pull.is_lost:
+            mend = "gateway status; the venue's own cancel-all stops what it has open"
+            return {**told, **_refused(pull.problem, mend)}
+        if pull.denied_ns < 0:
+            told["problem"] = told["problem"] or "the main loop has not taken it yet: it will before its next input"
+        elif pull.flat_ns < 0 and pull.state is TradingState.HALTED:
+            told["problem"] = told["problem"] or f"{pull.open} orders are still open: their cancels are repeated"
+        return {"ok": True, **told}
+
+    async def _status(self) -> dict[str, Any]:
+        try:
+            return {"ok": True, **await self._on_main(self._person.look, SNAPSHOT_S), "busy_ms": 0}
+        except ConfigError:  # busy, and perhaps for ever
+            return {"ok": True, **self._person.seen(), "busy_ms": self._person.silent_ms()}
+
+    async def _drill(self, request: Request) -> dict[str, Any]:
+        if not self._drilling.acquire(blocking=False):
+            return _refused("a drill is running")
+        try:
+            drill = Drill(self._switch, self._person, request.who or "somebody", self._on_main)
+            return {"ok": True, **await drill.run(request.rounds)}
+        finally:
+            self._drilling.release()
+
+    async def _on_main(self, work: Callable[[], dict[str, Any]], wait_s: float) -> dict[str, Any]:
+        """Does this on the main loop. What it did not get to in time is not done later. Raises InputError."""
+        done: Future[dict[str, Any]] = Future()
+
+        def do() -> None:
+            if not done.set_running_or_notify_cancel():
+                return
+            try:
+                done.set_result(work())
+            except Exception as error:  # noqa: BLE001 - raised where it is waited for
+                done.set_exception(error)
+
+        if self._main.is_closed():
+            raise ConfigError("the session has ended", mend="start it again")
+        self._main.call_soon_threadsafe(do)
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(done), wait_s)
+        except TimeoutError:
+            problem = "nothing was done" if done.cancelled() else "it is being done"
+            mend = "a kill is taken all the same; see what it is doing: gateway status"
+            raise ConfigError(f"the gateway is busy, {problem}", mend=mend) from None
 
 
-def _refused(text: str) -> dict[str, Any]:
-    return {"ok": False, "text": text}
-
-
-def _unfit(algo: AlgoInstance, params: Sequence[Param]) -> str:
-    """What is wrong with these parameters; or nothing."""
-    if not params:
-        return "no parameter is given"
-    try:
-        algo.config.check(params)
-    except ConfigError as error:
-        return f"{error.problem} ({error.mend})"
-    return ""
+def _refused(text: str, mend: str = "", place: str = "") -> dict[str, Any]:
+    said = {"mend": mend, "place": place}
+    return {"ok": False, "text": text, **{key: value for key, value in said.items() if value}}
 
 
 def _listening(path: Path) -> socket.socket:
@@ -192,60 +245,9 @@ def _clear(path: Path) -> None:
     except OSError:
         return
     try:
-        _connect(path).close()
+        connect(path).close()
     except OSError:
         with suppress(OSError):
             path.unlink()
         return
     raise ConfigError("another gateway listens there", place=str(path), mend="name another: --control PATH")
-
-
-def _connect(path: Path) -> socket.socket:
-    link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    link.settimeout(ANSWER_SECONDS)
-    try:
-        link.connect(str(path))
-    except OSError:
-        link.close()
-        raise
-    return link
-
-
-def find(control: Path | None) -> Path:
-    """The socket to speak to: the one named, else the only gateway of this user. Raises ConfigError."""
-    if control is not None:
-        return control
-    alive = []
-    for path in sorted(folder().glob(f"*{_SUFFIX}")):
-        try:
-            _connect(path).close()
-            alive.append(path)
-        except ConnectionRefusedError:  # left by a gateway that was killed
-            with suppress(OSError):
-                path.unlink()
-        except OSError:
-            continue
-    if len(alive) != 1:
-        found = ", ".join(map(str, alive)) or "none"
-        mend = "name one: --control PATH" if alive else "start one: gateway serve"
-        raise ConfigError(f"{len(alive)} gateways run here ({found})", place="--control", mend=mend)
-    return alive[0]
-
-
-def ask(control: Path | None, request: Request) -> dict[str, Any]:
-    """Sends one request and waits for the answer. Raises ConfigError when nobody answers, or with what was refused."""
-    path = find(control)
-    try:
-        with _connect(path) as link, link.makefile("rb") as file:
-            link.sendall(msgspec.json.encode(request) + b"\n")
-            line = file.readline(ANSWER_BYTES_MAX)
-    except OSError as error:
-        problem = f"no gateway answers: {error.strerror or error}"
-        raise ConfigError(problem, place=str(path), mend="is it running?") from None
-    try:
-        answer = msgspec.json.decode(line, type=dict[str, Any])
-    except (msgspec.MsgspecError, RecursionError, ValueError):
-        raise ConfigError("the gateway hung up", place=str(path), mend="look at its screen") from None
-    if not answer.get("ok"):
-        raise ConfigError(str(answer.get("text")), place=str(path), mend="see docs/parameters.md")
-    return answer

@@ -13,13 +13,14 @@ from connectors.instrument import SYMBOL_NAME_MAX, Instrument
 from connectors.pool import PoolId
 from connectors.session import Venue
 from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS
-from risk.limits import Limits
+from risk.limits import LimitTree
 from runtime.abi import Generation, Region
 from runtime.config import AlgoSection
 from runtime.features import Predictor
 from runtime.guest import Guest
 from runtime.guests import demo_wasm
 from runtime.host import AlgoHost
+from runtime.memory import SessionMemory
 from runtime.module.reader import MODULE_BYTES_MAX
 from runtime.port import VenueSpec
 from runtime.python.guest import PythonGuest, start_notice
@@ -227,8 +228,9 @@ def venue_spec(
 
 
 def spec_of(
-    venues: Sequence[VenueSpec], symbols: Sequence[str], guests: Guests, limits: Limits, *, fees: Fees, tag: str,
-    predictors: Callable[[str], Predictor] | None = None,
+    venues: Sequence[VenueSpec], symbols: Sequence[str], guests: Guests, limits: LimitTree, *, fees: Fees, tag: str,
+    predictors: Callable[[str], Predictor] | None = None, balances: Mapping[str, Mapping[str, int]] | None = None,
+    memory: SessionMemory | None = None,
 ) -> EngineSpec:  # fmt: skip
     """Raises ConfigError for an algo's symbol or venue that the session does not have, or two venues of one id."""
     names = [venue.venue.name for venue in venues]
@@ -243,12 +245,12 @@ def spec_of(
                     raise ConfigError(problem, place="[[algos]]", mend=f"add {one} to the {what}")
     return EngineSpec(
         venues=tuple(venues), symbols=tuple(dict.fromkeys(symbols)), limits=limits, algos=tuple(guests.specs),
-        fees=fees, tag=tag, predictors=predictors,
+        fees=fees, tag=tag, predictors=predictors, balances=balances or {}, memory=memory,
     )  # fmt: skip
 
 
 def spec_of_tape(
-    header: Header, guests: Guests, limits: Limits | None, load: Callable[[str], Venue],
+    header: Header, guests: Guests, limits: LimitTree | None, load: Callable[[str], Venue],
     predictors: Callable[[str], Predictor] | None = None, place: str = "tape",
 ) -> EngineSpec:  # fmt: skip
     """The session a tape records, with other limits if some are given; `predictors` are the operator's.
@@ -273,4 +275,7 @@ def spec_of_tape(
         )
         for entry, known in venues
     ]
-    return spec_of(made, header.symbols, guests, limits or recorded, fees=fees, tag=header.tag, predictors=predictors)
+    return spec_of(
+        made, header.symbols, guests, limits or recorded, fees=fees, tag=header.tag, predictors=predictors,
+        balances=header.balances, memory=header.memory,
+    )  # fmt: skip

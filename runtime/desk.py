@@ -1,28 +1,35 @@
 """From a guest's action to a venue's order, and from a venue's report back to the guest.
 
 Action → gate → OMS → venue; report → gate and OMS (each folds it for itself) → AlgoState → on_fill / on_reject. The
-desk holds no market data and decides nothing: the gate decides, the OMS remembers.
+desk holds no market data and decides nothing: the gate decides, the OMS remembers. What the gate latches or halts is
+carried out by `Sweeper` (`sweep.py`): cancels, and telling whose intents end.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Final
 
 from connectors.errors import GuestFault
 from connectors.events import ExecReport, ExecType, Notice, RejectCode, Trade
 from connectors.orders import Action, Approved, CancelOrder
 from connectors.session import Send
+from connectors.units import I64_MAX
 from oms.manager import Oms, Order
-from risk.checks import TradingState
+from risk.checks_order import QTY_MAX_1E8
 from risk.denial import Denied
-from risk.exposure import LiveOrder
 from risk.gate import Gate
+from risk.states import ALL, TradingState
+from risk.switchboard import GATEWAY
 from runtime import abi
 from runtime.abi import ActionKind
-from runtime.inputs import ActionRecord, Output, Trace, Verdict
+from runtime.inputs import ActionRecord, Aside, BookSeen, Output, Trace, VenueOutput, Verdict
 from runtime.instance import AlgoInstance
 from runtime.intents import Intents
+from runtime.port import Port
 from runtime.sim.paper import PaperOutput, PaperVenue
+from runtime.sweep import Sweeper
+from runtime.tap import Tap
+from runtime.wirevenue import WireVenue
 
 _REFUSED: Final = frozenset({ExecType.REJECTED, ExecType.REPLACE_REJECTED, ExecType.CANCEL_REJECTED})
 _NOTHING: Final = (0,) * 10
@@ -30,31 +37,40 @@ _NEW: Final = int(ActionKind.NEW)
 _CANCEL: Final = int(ActionKind.CANCEL)
 _AMEND: Final = int(ActionKind.AMEND)
 _INTENT: Final = int(ActionKind.INTENT)
-_OURS: Final = (0, 0, 0, 0, int(ActionKind.CANCEL), 0, 0, 0, 0, 0)
+OURS: Final = "vg"  # what every client order id of ours begins with, of whichever session
+BOOK_SEEN: Final = 5  # levels a side that a denial keeps
+Venue = PaperVenue | WireVenue
 
 
 class Desk:
-    """Orders of one account. `papers[market]` takes that market's orders; `out` and `trace` belong to the turn."""
+    """Orders of one account. `papers[market]` takes that market's orders: the paper venue, or with `is_paper` false the
+    encoder alone, whose bytes leave as outputs. `out`, `trace` and `asides` belong to the turn. `tap` compares paper
+    bytes with approvals, as the door does with those that leave.
+    """
 
     def __init__(
-        self, gate: Gate, oms: Oms, papers: list[PaperVenue], algos: list[AlgoInstance], tag: str,
-        out: list[Output], trace: Trace,
+        self, gate: Gate, oms: Oms, ports: Sequence[Port], algos: list[AlgoInstance], tag: str, out: list[Output],
+        trace: Trace, asides: list[Aside], tap: Tap, *, is_paper: bool,
     ) -> None:  # fmt: skip
         self.gate = gate
         self.oms = oms
-        self.papers = papers
+        self.papers: list[Venue] = [port.paper for port in ports for _ in port.indices]
+        self.venue_of: dict[str, Venue] = {port.name: port.paper for port in ports}
+        self.encoding = [port.name for port in ports if port.spec.venue.orders is not None]
+        self.is_paper = is_paper
+        self.tap = tap
         self.algos = algos
         self.actions = 0
         self.approved = 0
         self.denied: Counter[str] = Counter()
-        self.marks = [0] * len(papers)  # bid + ask of each market's last valid book; 0 before the first
+        self.marks = [0] * len(self.papers)  # bid + ask of each market's last valid book; 0 before the first
         self.intents = Intents(self)
         self.faulted: list[AlgoInstance] = []  # since the engine last looked, for their restart
         self._tag = tag
-        self._is_latching = False
-        self._our_cancels: set[str] = set()  # client order ids that we, not the guest, are cancelling
         self.out = out
         self._trace = trace
+        self._asides = asides
+        self.sweep = Sweeper(self)
 
     # --- actions ---------------------------------------------------------------------------------------------------
 
@@ -63,6 +79,8 @@ class Desk:
         for action in actions:
             if action != _NOTHING and algo.is_alive:
                 self._act(algo, action, now_ns)
+        if self.gate.happened:
+            self.sweep.heed(now_ns)
 
     def _act(self, algo: AlgoInstance, action: Action, now_ns: int) -> None:
         kind = action[4]
@@ -73,53 +91,62 @@ class Desk:
             self.intents.start(algo, action, now_ns)
             return
         self.actions = n = self.actions + 1
-        name = f"{self._tag}-{n}"
+        name = self.name(n)
         if kind == _CANCEL:
             if self.intents.open and self.intents.end_waiting(algo.index, action[0]):
                 self._trace.append(ActionRecord(n, algo.index, "algo", action, 0, "", None))
                 return
             cancel = self.gate.check_cancel(algo.index, name, action[0], now_ns)
-            self._record(algo, action, cancel, now_ns)
+            self.record(algo, action, cancel, now_ns)
             if isinstance(cancel, Approved):
                 self.intents.forget(algo.index, action[0])
-                self._cancel(cancel, now_ns)
+                self.cancel(cancel, now_ns)
         elif kind == _AMEND:
             amend = self.gate.check_amend(algo.index, name, action[0], action[1], action[2], now_ns)
-            self._record(algo, action, amend, now_ns)
+            self.record(algo, action, amend, now_ns)
             if isinstance(amend, Approved):
                 self.oms.amend(amend)
-                self._sent(self.papers[amend.order.instrument].amend(amend, now_ns), now_ns)
+                market = amend.order.instrument
+                outputs, order = self.papers[market].amend(amend, now_ns), amend.order.client_order_id
+                self.leave(self.gate.markets[market].venue, outputs, now_ns, ("amend", order))
         else:
-            self._record(algo, action, self.gate.check_kind(kind), now_ns)
+            self.record(algo, action, self.gate.check_kind(algo.index, kind, now_ns), now_ns)
 
     def new(self, algo: AlgoInstance, order: Action, asked: Action, by: str, now_ns: int) -> bool:
         """Asks the gate for `order` and sends it; `asked` is what the guest wrote. False when it was denied."""
         self.actions = n = self.actions + 1
-        name = f"{self._tag}-{n}"
+        name = self.name(n)
         new = self.gate.check_new(algo.index, name, order, now_ns)
         if type(new) is not Approved:
-            self._record(algo, asked, new, now_ns, by)
+            self.record(algo, asked, new, now_ns, by)
             return False
         self.approved += 1
         self._trace.append(ActionRecord(n, algo.index, by, asked, new.approval, name, None))
         market = new.order.instrument
         algo.views[algo.symbol_of[market]].state.add(self.oms.submit(new))
-        self._sent(self.papers[market].submit(new, now_ns), now_ns)
+        outputs = self.papers[market].submit(new, now_ns)
+        self.leave(self.gate.markets[market].venue, outputs, now_ns, ("new", name))
         return True
+
+    def name(self, number: int) -> str:
+        """The client order id of an action."""
+        return f"{self._tag}-{number}"
 
     def next_name(self) -> str:
         """The client order id of the next action."""
-        return f"{self._tag}-{self.actions + 1}"
+        return self.name(self.actions + 1)
 
     def refuse(self, algo: AlgoInstance, action: Action, denied: Denied, now_ns: int) -> None:
         self.actions += 1
-        self._record(algo, action, denied, now_ns)
+        self.record(algo, action, denied, now_ns)
 
-    def _record(self, algo: AlgoInstance, action: Action, verdict: Verdict, now_ns: int, by: str = "algo") -> None:
+    def record(self, algo: AlgoInstance, action: Action, verdict: Verdict, now_ns: int, by: str = "algo") -> None:
         """Every action and its verdict becomes an output of the turn; a denial reaches the guest at once."""
         if isinstance(verdict, Denied):
             self._trace.append(ActionRecord(self.actions, algo.index, by, action, 0, "", verdict))
             self.denied[verdict.reason] += 1
+            if self.gate.judged >= 0:
+                self._asides.append(self._seen(algo.index, action))
             symbol_idx = action[8] if action[8] < len(algo.views) else 0
             self.rejected(algo, action[0], verdict.code, symbol_idx, now_ns)
         else:
@@ -127,36 +154,81 @@ class Desk:
             self._trace.append(ActionRecord(self.actions, algo.index, by, action, verdict.approval, name, None))
             self.approved += 1
 
-    def _cancel(self, approved: Approved[CancelOrder], now_ns: int) -> None:
+    def _seen(self, algo: int, action: Action) -> BookSeen:
+        """The book by which the gate has just refused this, as it is now."""
+        market = self.gate.judged
+        book, exposure = self.gate.markets[market].book, self.gate.account.exposures[market]
+        live = self.gate.find(algo, action[0]) if action[4] == _AMEND else None
+        side = action[3] if live is None else live.side
+        least = max(-exposure.side_worst_1e8(side, 0), 0) if side in (1, -1) else 0
+        counted = 0 if live is None else live.filled_1e8 + live.leaves_1e8
+        bids, asks = tuple(book.bids[:BOOK_SEEN]), tuple(book.asks[:BOOK_SEEN])
+        return BookSeen(self.actions, market, bids, asks, book.valid, least + counted if least else 0)
+
+    def cancel(self, approved: Approved[CancelOrder], now_ns: int) -> None:
+        """Sends an approved cancel."""
         order = self.oms.cancel(approved)
         if order is not None:
             self.algos[order.algo].view_of(order.instrument).state.update(order)
-        self._sent(self.papers[approved.order.instrument].cancel(approved, now_ns), now_ns)
+        market = approved.order.instrument
+        self.leave(self.gate.markets[market].venue, self.papers[market].cancel(approved, now_ns), now_ns)
 
-    # --- cancels of ours -------------------------------------------------------------------------------------------
-
-    def cancel_all(self, wanted: Callable[[LiveOrder], bool], now_ns: int) -> int:
-        """Cancels every live order that is wanted gone, whatever its rate; returns how many."""
-        found = [live for live in self.gate.account.live.values() if wanted(live)]
-        for live in found:
-            self.actions += 1
-            approved = self.gate.must_cancel(live, f"{self._tag}-{self.actions}", now_ns)
-            self._record(self.algos[live.algo], (live.order_id, *_OURS[1:]), approved, now_ns, by="gateway")
-            self._our_cancels.add(live.client_order_id)
-            self._cancel(approved, now_ns)
-        return len(found)
-
-    def cancel_everything(self, code: RejectCode | None, now_ns: int) -> int:
-        """Nothing stays open or waits to be asked again; returns how many orders were cancelled."""
-        self.intents.drop(lambda _: True, code, now_ns)
-        return self.cancel_all(lambda _: True, now_ns)
+    def cancelling(self, client_order_id: str) -> None:
+        """A cancel-all is on its way to this order's venue."""
+        order = self.oms.cancelling(client_order_id)
+        if order is not None:
+            self.algos[order.algo].view_of(order.instrument).state.update(order)
 
     def fault(self, algo: AlgoInstance, fault: GuestFault, callback: str, now_ns: int) -> None:
         """A guest broke its contract: it is out, its orders go, nothing else notices."""
         self.out.append(Notice("error", algo.disable(fault, callback)))
         self.faulted.append(algo)
-        self.intents.drop(lambda intent: intent.algo == algo.index, None, now_ns)
-        self.cancel_all(lambda live: live.algo == algo.index, now_ns)
+        self.sweep.algo(algo, now_ns)
+
+    # --- what leaves -----------------------------------------------------------------------------------------------
+
+    def leave(self, venue: str, outputs: Sequence[PaperOutput], now_ns: int, asked: tuple[str, str] = ("", "")) -> None:
+        """The bytes of an approved order, and on paper what the venue answers to them. `asked`: new or amend, of which.
+
+        On paper this is the point of exit: bytes that are not what was approved reach nobody, and everything halts.
+        """
+        for output in outputs:
+            if type(output) is Send:
+                if self.is_paper and (problem := self.tap.leaving(venue, output.data, output.approval)):
+                    self.breach(problem, now_ns)
+                    self.unsent(*asked, "its bytes were not what was approved", now_ns)
+                    return
+                self._trace.append(output.data)
+                if not self.is_paper:
+                    self.out.append(VenueOutput(venue, output))
+            elif isinstance(output, ExecReport):
+                self._report(output, now_ns)
+        if self.gate.happened:
+            self.sweep.heed(now_ns)
+
+    def breach(self, problem: str, now_ns: int) -> None:
+        """What was about to leave is not what was approved: nothing more is trusted."""
+        self.out.append(Notice("error", f"point of exit: {problem}"))
+        self.gate.tighten(ALL, TradingState.HALTED, "point of exit", GATEWAY, now_ns)
+        self.sweep.heed(now_ns)
+
+    def unsent(self, what: str, client_order_id: str, why: str, now_ns: int) -> None:
+        """A new order's or an amend's bytes never left: that is over, and certain."""
+        order = self.oms.orders.get(client_order_id)
+        if order is not None:
+            kind = ExecType.REJECTED if what == "new" else ExecType.REPLACE_REJECTED
+            text = f"never sent: {why}"
+            self._report(
+                ExecReport(
+                    client_order_id=client_order_id,
+                    exec_type=kind,
+                    instrument=order.instrument,
+                    reject_code=RejectCode.RISK,
+                    text=text,
+                    ts_venue_ns=now_ns,
+                ),
+                now_ns,
+            )
 
     # --- reports ---------------------------------------------------------------------------------------------------
 
@@ -167,35 +239,31 @@ class Desk:
         """The paper venue looks at a valid book; resting orders may fill."""
         self.reports(self.papers[instrument].on_book(instrument, now_ns), now_ns)
 
-    def _sent(self, outputs: list[PaperOutput], now_ns: int) -> None:
-        for output in outputs:
-            if type(output) is Send:  # the bytes that the venue gets; the paper venue answers them itself
-                self._trace.append(output.data)
-            elif isinstance(output, ExecReport):
-                self._report(output, now_ns)
-        if self._is_latching:
-            self._settle(now_ns)
-
     def reports(self, reports: list[ExecReport], now_ns: int) -> None:
-        """Folds a venue's reports in order; only then does a passed loss limit cancel what is still open."""
+        """Folds a venue's reports in order; only then does a passed limit cancel what is still open."""
         for report in reports:
             self._report(report, now_ns)
-        if self._is_latching:
-            self._settle(now_ns)
-
-    def _settle(self, now_ns: int) -> None:
-        self._is_latching = False
-        self.loss_latched(now_ns)
+        if self.gate.happened:
+            self.sweep.heed(now_ns)
 
     def _report(self, report: ExecReport, now_ns: int) -> None:
-        """Folds one report everywhere, then tells the guest."""
+        """Folds one report everywhere, then tells the guest. One that cannot be is folded nowhere, and its market
+        latched.
+
+        What happened there is not known then: nothing passes until a person has looked.
+        """
+        if problem := self._unsound(report):
+            self.out.append(Notice("error", f"report on {report.client_order_id!r:.40} is not believed: {problem}"))
+            self.gate.distrust(report.instrument)
+            return
         self._trace.append(report)
-        if self.gate.fold(report):
-            self._is_latching = True
-            self.show_limits()  # before the guest hears of the fill that did it
+        if self.gate.fold(report, now_ns):
+            self.sweep.show_limits()  # before the guest hears of the fill that did it
         applied = self.oms.apply(report)
         if applied is None:
-            self.out.append(Notice("error", f"report about an order that is not ours: {report.client_order_id}"))
+            self.out.append(Notice("error", f"report about an order that is not known: {report.client_order_id}"))
+            if report.client_order_id.startswith(OURS) and report.exec_type is ExecType.TRADE:
+                self.gate.distrust(report.instrument)  # ours, of a session before: our position is not the venue's
             return
         order = applied.order
         if applied.anomaly:
@@ -206,14 +274,29 @@ class Desk:
             algo.deployment.unseen += 1
         if applied.fill:
             self._filled(algo, order, report, now_ns)
-        elif report.exec_type is ExecType.CANCEL_REJECTED and report.client_order_id in self._our_cancels:
-            self._our_cancels.discard(report.client_order_id)  # the guest did not ask for it
+        elif report.exec_type is ExecType.CANCEL_REJECTED and report.client_order_id in self.sweep.ours:
+            self.sweep.ours.discard(report.client_order_id)  # the guest did not ask for it
         elif report.exec_type in _REFUSED:
             self.rejected(algo, order.order_id, report.reject_code, view.symbol_id, now_ns)
         if order.is_finished:
-            self._our_cancels.discard(report.client_order_id)
+            self.sweep.ours.discard(report.client_order_id)
         if self.intents.open:
             self.intents.follow(order, report)
+
+    def _unsound(self, report: ExecReport) -> str:
+        """Why this cannot have happened; or nothing."""
+        sizes = report.last_qty_1e8, report.cum_qty_1e8, report.leaves_qty_1e8, report.qty_1e8
+        if not all(0 <= size <= QTY_MAX_1E8 for size in sizes):
+            return "a quantity is negative or beyond all bounds"
+        if not all(0 <= px <= I64_MAX for px in (report.last_px_1e9, report.px_1e9)) or abs(report.fee_1e9) > I64_MAX:
+            return "a price or fee is negative or beyond all bounds"
+        live = self.gate.account.live.get(report.client_order_id)
+        is_execution = report.exec_type is ExecType.TRADE
+        if is_execution and live is not None and live.instrument != report.instrument:
+            return f"it is of another market than {self.gate.markets[live.instrument].name}"
+        if is_execution and report.last_qty_1e8 and not report.exec_id:
+            return "an execution without an id"
+        return ""
 
     def _filled(self, algo: AlgoInstance, order: Order, report: ExecReport, now_ns: int) -> None:
         view = algo.view_of(order.instrument)
@@ -241,25 +324,3 @@ class Desk:
             algo.on_reject(abi.REJECT.pack(order_id, code, symbol_id))
         except GuestFault as fault:
             self.fault(algo, fault, "on_reject", now_ns)
-
-    def loss_latched(self, now_ns: int) -> None:
-        """The daily loss was passed: open orders of that quote currency go, reducing ones may come."""
-        quotes = ", ".join(sorted(self.gate.latched))
-        self.out.append(Notice("error", f"daily loss limit passed in {quotes}: only reducing orders until re-armed"))
-        self.show_limits()
-        code = RejectCode.DAILY_LOSS_LIMIT
-        self.intents.drop(lambda intent: self._is_quote_latched(intent.market), code, now_ns)
-        self.cancel_all(lambda live: self._is_quote_latched(live.instrument), now_ns)
-
-    def show_limits(self) -> None:
-        """RiskSnapshot.reduce_only follows the gate: not ACTIVE, or the loss of that instrument's currency latched."""
-        gate = self.gate
-        for algo in self.algos:
-            for view in algo.views:
-                instrument = gate.markets[view.own].instrument
-                is_latched = instrument is not None and instrument.quote in gate.latched
-                view.state.limits(gate.limits, reduce_only=gate.state is not TradingState.ACTIVE or is_latched)
-
-    def _is_quote_latched(self, market: int) -> bool:
-        instrument = self.gate.markets[market].instrument
-        return instrument is not None and instrument.quote in self.gate.latched

@@ -10,18 +10,20 @@ on_nbbo, on_message, on_heartbeat.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from connectors.book import L2Book
 from connectors.errors import BookGap, ConfigError, GuestFault
 from connectors.events import (
+    Balance,
     BookDelta,
     BookLost,
     BookSnapshot,
     ExecReport,
     InstrumentUpdate,
     Notice,
-    RejectCode,
+    PositionReport,
+    Reconciled,
     Trade,
     VenueStatus,
 )
@@ -31,31 +33,37 @@ from connectors.session import Output as SessionOutput
 from connectors.session import Reconnect, Send, WakeAt
 from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS
 from oms.manager import Oms
-from risk.checks import TradingState
 from risk.gate import Gate
+from risk.states import TradingState
+from risk.windows import SECOND_NS
 from runtime.assembly import Assembly
 from runtime.desk import Desk
 from runtime.features import Features
-from runtime.inputs import Command, Frame, Input, LinkDown, LinkUp, Output, Timer, Trace, VenueOutput
+from runtime.hand import Hand
+from runtime.inputs import Aside, Command, Frame, Input, LinkDown, LinkUp, Output, Timer, Trace, VenueOutput
+from runtime.memory import SessionMemory
 from runtime.models import Models
 from runtime.port import Port
+from runtime.recall import recall, remembered
 from runtime.rounds import Rounds
 from runtime.spec import EngineSpec
 from runtime.stats import Stats
+from runtime.tap import Tap
 
 
 class Engine:
     """The whole gateway as a function of its inputs.
 
     A market is one symbol at one venue, or one pool; `names[i]` is the i-th one's name, `books[i]` its book. After each
-    `step`: `trace` holds the turn's outputs that count for the hash, `touched` the markets whose books were applied and
-    are valid. Both are emptied at the next step.
+    `step`: `trace` holds the turn's outputs that count for the hash, `asides` what else happened, `touched` the markets
+    whose books were applied and are valid. All are emptied at the next step. `gate` makes the gate.
     """
 
-    def __init__(self, spec: EngineSpec) -> None:
+    def __init__(self, spec: EngineSpec, gate: Callable[..., Gate] = Gate) -> None:
         self.spec = spec
         self.stats = Stats()
         self.trace: Trace = []
+        self.asides: list[Aside] = []
         self.touched: list[int] = []
         self.lost: Counter[str] = Counter()
         self._out: list[Output] = []
@@ -73,10 +81,23 @@ class Engine:
         self._port_of = [port for port in made.ports.values() for _ in port.indices]
         self._checksums = [port.checksum for port in self._port_of]
         self._models = Models(spec.predictors, made.names)
-        self.gate = Gate(spec.limits, made.markets, [algo.deployment for algo in self.algos], is_paper=spec.is_paper)
+        readers = {port.name: port.spec.venue.asked for port in made.ports.values()}
+        silent = [port.name for port in made.ports.values() if spec.is_paper and port.spec.venue.orders is None]
+        self.tap = Tap(readers, made.names, silent)
+        self.gate = gate(
+            spec.limits, made.markets, [algo.deployment for algo in self.algos], is_paper=spec.is_paper,
+            taker_ppm=spec.fees.taker_ppm, balances=spec.balances, on_approved=self.tap.approved,
+        )  # fmt: skip
         self.oms = Oms()
-        papers = [port.paper for port in self._port_of]
-        self.desk = Desk(self.gate, self.oms, papers, self.algos, spec.tag, self._out, self.trace)
+        self.desk = Desk(
+            self.gate, self.oms, list(made.ports.values()), self.algos, spec.tag, self._out, self.trace, self.asides,
+            self.tap, is_paper=spec.is_paper,
+        )  # fmt: skip
+        self._hand = Hand(self.gate, self.desk, self.algos, self._out)
+        self._feeds_ns = 0  # when venues with open orders are to be looked at again
+        self._said = recall(self, spec.memory) if spec.memory is not None else []
+        self.gate.take()
+        self.desk.sweep.show_limits()
         self.rounds = Rounds(self.desk, self.algos, [algo.restarts for algo in spec.algos], made.mail, self._out)
         for index, instrument in enumerate(self.instruments):
             if instrument is not None:
@@ -92,10 +113,15 @@ class Engine:
         out = self._out
         if out:
             out.clear()
+        if self._said:
+            out += self._said
+            self._said.clear()
         if self.trace:
             self.trace.clear()
         if self.touched:
             self.touched.clear()
+        if self.asides:
+            self.asides.clear()
         if now_ns >= self.gate.day_end_ns and self.gate.roll(now_ns):
             self._new_day()
         if type(given) is Frame:
@@ -110,7 +136,21 @@ class Engine:
             self.rounds.run(now_ns)
         elif type(given) is Timer:
             self.rounds.wake()
+        if self.gate.has_feed_limits and self.gate.account.live and now_ns >= self._feeds_ns:
+            self._watch_feeds(now_ns)
+        if self.gate.happened:
+            self.desk.sweep.heed(now_ns)
+            self.asides += self.gate.take()
+            self.desk.sweep.forget()
         return out
+
+    def _watch_feeds(self, now_ns: int) -> None:
+        """Time alone makes a venue silent: look once a second while an order is open."""
+        for port in self.ports.values():  # what was before this session is no silence of it
+            port.link.down_ns = port.link.down_ns or now_ns
+        self.gate.silent(now_ns)
+        self._feeds_ns = now_ns + SECOND_NS
+        self._out.append(WakeAt(self._feeds_ns))
 
     def _rare(self, given: Input, now_ns: int) -> None:
         """Everything but frames."""
@@ -121,7 +161,7 @@ class Engine:
             if given.venue in self.ports:
                 self._link(self.ports[given.venue], given.link, is_up=isinstance(given, LinkUp), now_ns=now_ns)
         elif isinstance(given, Command):
-            self._command(given, now_ns)
+            self._hand.carry_out(given, now_ns)
 
     def _link(self, port: Port, link: str, *, is_up: bool, now_ns: int) -> None:
         port.turned(link, is_up=is_up, now_ns=now_ns)
@@ -158,18 +198,30 @@ class Engine:
                 self._out.append(VenueOutput(port.name, output))
             case InstrumentUpdate(index, definition):
                 self._define(index, definition)
-            case VenueStatus(venue, system):
-                if system != port.link.system:
-                    self._out.append(Notice("warning", f"{venue} is {system}"))
-                port.link.system = system
             case ExecReport():
                 self.desk.reports([output], now_ns)
+            case VenueStatus() | Balance() | PositionReport() | Reconciled():
+                self._venue_says(port, output, now_ns)
             case PoolUpdate():
                 for algo, pools, slot in self._poolers[output.instrument]:
                     pools.update(slot, output)
                     algo.changed()
             case ChainFee():
                 self._fee(output)
+
+    def _venue_says(self, port: Port, said: VenueStatus | Balance | PositionReport | Reconciled, now_ns: int) -> None:
+        """On itself, or on the account there."""
+        match said:
+            case VenueStatus(venue, system):
+                if system != port.link.system:
+                    self._out.append(Notice("warning", f"{venue} is {system}"))
+                port.link.system = system
+            case Balance():
+                self.gate.balance(said)
+            case PositionReport():
+                self.gate.position(said, now_ns)
+            case Reconciled():
+                port.link.is_reconciled = True
 
     def _fee(self, fee: ChainFee) -> None:
         try:
@@ -228,8 +280,8 @@ class Engine:
             self.desk.marks[index] = bid_1e9 + ask_1e9
             if self.oms.positions:
                 self._mark_positions(index, bid_1e9 + ask_1e9)
-            if self.gate.mark(index, bid_1e9 + ask_1e9):
-                self.desk.loss_latched(now_ns)
+            if self.gate.mark(index, bid_1e9 + ask_1e9, now_ns):
+                self.desk.sweep.heed(now_ns)
         features = self.features[index]
         if features is not None:
             self._update_features(index, features, book, now_ns)
@@ -337,58 +389,11 @@ class Engine:
                     view.position.new_session()
                     view.state.position(view.position)
 
-    def _command(self, command: Command, now_ns: int) -> None:
-        if command.name == "kill":
-            self.gate.halt()
-            count = self.desk.cancel_everything(RejectCode.KILL_SWITCH, now_ns)
-            self._out.append(Notice("error", f"HALTED by {command.who or 'command'}: {count} open orders cancelled"))
-        elif command.name == "reduce":
-            self.gate.reduce()
-        elif command.name == "arm":
-            self.gate.arm()
-        elif command.name == "stop":
-            self._stop(now_ns)
-        elif command.name == "set":
-            self._set(command, now_ns)
-        else:
-            self._out.append(Notice("error", f"unknown command {command.name!r}"))
-        self.desk.show_limits()
-
-    def _set(self, command: Command, now_ns: int) -> None:
-        """New values for a guest's parameters: all of them, or none and the reason."""
-        algo = next((algo for algo in self.algos if algo.name == command.target), None)
-        if algo is None:
-            self._out.append(Notice("error", f"no algo is called {command.target!r}"))
-            return
-        try:
-            algo.config.set(command.params, now_ns)
-        except ConfigError as error:
-            self._out.append(Notice("error", str(error)))
-            return
-        algo.changed()
-
-    def _stop(self, now_ns: int) -> None:
-        """Each guest's last word, then the OMS sweeps what its cancel_all could not reach.
-
-        Only what reduces passes now: nobody would be there to look after anything else.
-        """
-        state = self.gate.state
-        if state is TradingState.ACTIVE:
-            self.gate.reduce()
-            self.desk.show_limits()
-        for algo in self.algos:
-            if not algo.is_alive:
-                continue
-            try:
-                actions = algo.on_shutdown()
-            except GuestFault as fault:
-                self.desk.fault(algo, fault, "on_shutdown", now_ns)
-                continue
-            self.desk.act(algo, actions, now_ns)
-            algo.is_alive = False
-        self.desk.cancel_everything(None, now_ns)
-        self.gate.state = state
-
     @property
     def state(self) -> TradingState:
+        """Of all; narrower scopes may be stricter."""
         return self.gate.state
+
+    def remember(self) -> SessionMemory:
+        """What must survive a restart."""
+        return remembered(self)

@@ -6,6 +6,9 @@ from connectors.events import ExecReport, Notice
 from connectors.orders import Action, AmendOrder, Approved, CancelOrder, NewOrder
 from connectors.session import Reconnect, Send, WakeAt
 from risk.denial import Denied
+from risk.happenings import Happening
+from risk.limits import LimitTree
+from risk.override import Grant
 from runtime.regions import Param
 
 
@@ -37,15 +40,21 @@ class Timer(msgspec.Struct, frozen=True):
 
 
 class Command(msgspec.Struct, frozen=True):
-    """A person's word: `kill`, `reduce`, `arm`, `stop`, `set`. `who` is for the record.
+    """A person's word: `kill`, `reduce`, `arm`, `stop`, `set`, `limits`, `override`, `promote`; or a door's.
 
-    `set` gives the algo called `target` new values of its parameters (`ConfigRegion`).
+    `who` is for the record. `kill`, `reduce` and `arm` are of the scope `target` (`risk/states.py`), "" being all.
+    `set` gives the algo called `target` new values of its parameters (`ConfigRegion`). `limits` puts `limits` in the
+    place of those in force, `override` adds `grant`, `promote` makes the module with the digest `target` no canary.
+    From the doors: `unsent`, bytes were stopped by `who` before they left (`target` is `new:` or `amend:` and the
+    order); `breach`, bytes that were about to leave differ from what was approved, in the way that `target` says.
     """
 
     name: str
     who: str = ""
     target: str = ""
     params: tuple[Param, ...] = ()
+    limits: LimitTree | None = None
+    grant: Grant | None = None
 
 
 Input = Frame | LinkUp | LinkDown | Timer | Command
@@ -78,6 +87,25 @@ class ActionRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     approval: int
     client_order_id: str
     denied: Denied | None
+
+
+class BookSeen(msgspec.Struct, frozen=True, tag=True):
+    """The book a denied action was judged by: action `n`'s market, its top five levels a side.
+
+    `reducing_1e8`: up to which quantity it would only have reduced the account's position (an amend: up to which
+    total).
+    """
+
+    n: int
+    market: int
+    bids: tuple[tuple[int, int], ...]
+    asks: tuple[tuple[int, int], ...]
+    valid: bool
+    reducing_1e8: int = 0
+
+
+# What a turn did that no output shows: for journal and people, not in the session's hash.
+Aside = BookSeen | Happening
 
 
 class GuestLine(msgspec.Struct, frozen=True, array_like=True):

@@ -120,7 +120,7 @@ class Intents:
     def start(self, algo: AlgoInstance, action: Action, now_ns: int) -> None:
         """A guest's intent: judged, and its first order asked for."""
         desk, key = self._desk, (algo.index, action[0])
-        target = desk.gate.check_intent(algo.index, action, is_known=action[5] <= Policy.AGGRESSIVE_CHASE)
+        target = desk.gate.check_intent(algo.index, action, now_ns, is_known=action[5] <= Policy.AGGRESSIVE_CHASE)
         if isinstance(target, Denied):
             desk.refuse(algo, action, target, now_ns)
             return
@@ -182,7 +182,7 @@ class Intents:
         """Intents whose time is over end, and what they have open is cancelled."""
         for key in [key for key, intent in self.open.items() if intent.is_over(now_ns)]:
             self.forget(*key)
-            self._desk.cancel_all(lambda live, key=key: (live.algo, live.order_id) == key, now_ns)  # type: ignore[misc]
+            self._desk.sweep.cancel_all(lambda live, key=key: (live.algo, live.order_id) == key, now_ns)  # type: ignore[misc]
         self.deadline_ns = min((one.deadline_ns for one in self.open.values() if one.deadline_ns), default=NEVER_NS)
 
     def drop(self, wanted: Callable[[Intent], bool], code: RejectCode | None, now_ns: int) -> int:

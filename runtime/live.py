@@ -9,15 +9,23 @@ import traceback
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
-from connectors.errors import ConfigError
+from connectors.errors import ConfigError, InputError
 from connectors.events import Notice
 from connectors.session import Reconnect, Send, WakeAt
+from risk.states import ALL, TradingState
+from risk.switchboard import GATEWAY
 from runtime.clock import Clock, SystemClock
-from runtime.control import ControlServer
+from runtime.control import ControlServer, Request
+from runtime.decisions import Explainer
+from runtime.exit import Exit
 from runtime.inputs import Command, Input, Output, Timer, VenueOutput
+from runtime.journal.keeper import JournalPlan, Keeper
+from runtime.killswitch import KillSwitch
 from runtime.net import VenueLink
+from runtime.person import Person, Surroundings
 from runtime.screen import Screen
 from runtime.session import Session, header_of
 from runtime.sim.embedded import embed
@@ -28,12 +36,24 @@ Urls = Mapping[str, Mapping[str, str]]  # venue → link → address
 
 
 class Live:
-    """Runs one session until `stop`, a signal, or `duration_s` is over. `outcome` is "" or why it ended badly."""
+    """Runs one session until `stop`, a signal, or `duration_s` is over. `outcome` is "" or why it ended badly.
 
-    def __init__(self, spec: EngineSpec, *, urls: Urls, screen: Screen, clock: Clock | None = None) -> None:
+    `kill_file`: a path whose presence pulls the switch. `keeper`: the journal, where one is kept.
+    """
+
+    def __init__(
+        self, spec: EngineSpec, *, urls: Urls, screen: Screen, clock: Clock | None = None,
+        kill_file: Path | None = None, keeper: Keeper | None = None,
+    ) -> None:  # fmt: skip
         self.session = Session(spec)
         self.outcome = ""
-        self._clock = clock or SystemClock()
+        self.switch = KillSwitch(self.session, self._give, screen.tell, file=kill_file)
+        self._keeper = keeper
+        journal = keeper.journal if keeper is not None else None
+        self._exit = Exit(self.session, self._send, self._soon, journal, self.switch.take)
+        if keeper is not None:
+            keeper.attach(self.session, self._exit.seal, self._journal_failed)
+        self.clock = clock or SystemClock()
         self._screen = screen
         self._tape: TapeWriter | None = None
         self._links = {
@@ -64,12 +84,23 @@ class Live:
     # --- the turn's surroundings -----------------------------------------------------------------------------------
 
     def feed(self, given: Input) -> None:
-        """One input at this moment: turn, outputs, hash, tape."""
+        """One input at this moment: turn, outputs, hash, tape. Whoever pulled the switch goes first."""
+        if self.switch.waiting:
+            self.switch.take()
+        self._give(given)
+
+    def _give(self, given: Input) -> None:
         if not self.session.is_stopped and self._broken is None:
             self._turn(given)
 
+    def _soon(self, command: Command) -> None:
+        """A command that came up within a turn, or in the middle of what follows one."""
+        asyncio.get_running_loop().call_soon(self.feed, command)
+
     def _turn(self, given: Input) -> None:
-        now_ns = self._clock.now_ns()
+        now_ns = self.clock.now_ns()
+        if type(given) is Command and given.name == "kill":
+            self._overtake(given.target)
         try:
             self.session.step(given, now_ns, self._carry)
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing more may leave
@@ -81,8 +112,11 @@ class Live:
 
         Timers and signals come from the loop, which would log an exception of theirs and go on without them.
         """
-        self.session.engine.gate.halt()
         self._broken = self._broken or error
+        self._exit.withdraw()
+        with suppress(Exception):  # the gate itself may be what broke; no turn follows either way
+            now_ns = self.clock.now_ns()
+            self.session.engine.gate.tighten(ALL, TradingState.HALTED, "fault in the engine", GATEWAY, now_ns)
         self.outcome = f"fault in the engine, halted: {type(error).__name__}: {error}"
         self._screen.tell("".join(traceback.format_exception(error)) + self.outcome, "error")
         self.stop()
@@ -90,8 +124,8 @@ class Live:
     def _carry(self, outputs: list[Output]) -> None:
         for output in outputs:
             match output:
-                case VenueOutput(venue, Send(link, data)):
-                    self._links[venue, link].send(data)
+                case VenueOutput(_, Send()):
+                    self._exit.offer(output)
                 case VenueOutput(venue, Reconnect(link, reason)):
                     self._links[venue, link].reconnect(reason)
                 case WakeAt(at_ns):
@@ -99,12 +133,27 @@ class Live:
                 case Notice(level, text):
                     self._screen.tell(text, level)
 
+    def _send(self, venue: str, link: str, data: bytes) -> None:
+        self._links[venue, link].send(data)
+
+    def _overtake(self, scope: str) -> None:
+        """What a kill finds waiting for its record is not sent any more."""
+        orders = None if scope in ("", ALL) else frozenset(o.client_order_id for o in self.switch.scopes.open(scope))
+        self._exit.withdraw(orders)
+
+    def _journal_failed(self, text: str) -> None:
+        """Nothing is promised durable any more: nothing new leaves. Cancels do."""
+        self.outcome = f"{text}: halted"
+        self._screen.tell(self.outcome, "error")
+        self._exit.fail()
+        self.feed(Command("kill", "journal failure"))
+
     def _wake(self, at_ns: int) -> None:
         if self._timer is not None and self._timer_ns <= at_ns:
             return
         if self._timer is not None:
             self._timer.cancel()
-        delay_s = max(at_ns - self._clock.now_ns(), 0) / 1e9
+        delay_s = max(at_ns - self.clock.now_ns(), 0) / 1e9
         self._timer_ns = at_ns
         self._timer = asyncio.get_running_loop().call_later(delay_s, self._rang)
 
@@ -157,20 +206,45 @@ class Live:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._handlers[number] = signal.signal(number, end)
-        loop.add_signal_handler(signal.SIGUSR1, self.feed, Command("kill", "SIGUSR1"))
+            self._handlers[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, self._kill)
         loop.add_signal_handler(signal.SIGUSR2, self._arm)
 
+    def _kill(self, number: int, frame: FrameType | None) -> None:
+        with suppress(ConfigError):  # the session has ended
+            self.switch.on_signal(number, frame)
+
     def _arm(self) -> None:
-        self.feed(Command("arm", "SIGUSR2"))
+        try:
+            self.switch.arm(ALL, "SIGUSR2")
+        except ConfigError as error:
+            self._screen.tell(str(error), "error")
+            return
         self._screen.tell(f"armed by SIGUSR2: {self.session.engine.state}")
+
+    def reload_on_hangup(self, person: Person) -> None:
+        """SIGHUP reads the limits again; what is looser waits for `gateway limits reload --confirm`."""
+
+        def reload() -> None:
+            try:
+                told = person.limits(Request(command="limits", who="SIGHUP"))
+            except InputError as error:
+                self._screen.tell(f"limits are unchanged: {error}", "error")
+                return
+            for line in (*told["changed"], *(f"{text}: looser, needs --confirm" for text in told["waiting"])):
+                self._screen.tell(line, "warning")
+
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
 
     async def run(self, duration_s: float | None) -> None:
         """Until the end; then every guest has had its on_shutdown and no order is open."""
         self._signals()
+        self.switch.start()
         gc.collect()
         gc.freeze()  # what is here now lives as long as the process: no collection needs to look at it again
         running_tasks = [asyncio.create_task(link.run()) for link in self._links.values()]
         running_tasks.append(asyncio.create_task(self._screen.run(self.session)))
+        if self._keeper is not None:
+            running_tasks.append(asyncio.create_task(self._keeper.run()))
         waiter = asyncio.create_task(self._done.wait())
         try:
             await asyncio.wait({*running_tasks, waiter}, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
@@ -178,8 +252,10 @@ class Live:
                 if running.done():
                     running.result()  # a fault of ours: raised here, not swallowed
         finally:
+            self._exit.withdraw()
             if not self.session.is_stopped:
                 self._turn(Command("stop", "shutdown"))
+            self.switch.stop(self.clock.now_ns())
             for task in (*running_tasks, waiter):
                 task.cancel()
                 with suppress(asyncio.CancelledError):
@@ -190,6 +266,8 @@ class Live:
                 self._finish(self._tape)
             elif self._tape is not None:
                 self._tape.cut()
+            if self._keeper is not None:
+                self.outcome = self._keeper.end(self.session, self.clock.now_ns(), self.outcome) or self.outcome
             for number, before in self._handlers.items():
                 signal.signal(number, before)
             gc.unfreeze()
@@ -198,15 +276,24 @@ class Live:
 async def serve(
     spec: EngineSpec, *, urls: Urls, sim_seed: int | None, screen: Screen, record: Path | None,
     algo_paths: dict[str, str], duration_s: float | None, control: Path | None = None, predictor: str = "",
+    around: Surroundings | None = None, journal: JournalPlan | None = None, kill_file: Path | None = None,
 ) -> Live:  # fmt: skip
-    """`gateway serve`: the real venues at `urls`, or with a seed the embedded ones."""
+    """`gateway serve`: the real venues at `urls`, or with a seed the embedded ones. Raises ConfigError."""
     async with AsyncExitStack() as stack:
         if sim_seed is not None:
             urls = await embed(spec.venues, sim_seed, stack, screen.tell)
-        live = Live(spec, urls=urls, screen=screen)
+        around = around or Surroundings()
+        keeper = None
+        if journal is not None:
+            keeper = stack.enter_context(Keeper(journal, screen.tell, around))
+            spec = keeper.continued(spec)
+        live = Live(spec, urls=urls, screen=screen, kill_file=kill_file, keeper=keeper)
         if record is not None:
             live.record(record, algo_paths, predictor)
+        person = Person(live.session, live.switch, live.feed, screen.tell, around, live.clock.now_ns)
+        live.reload_on_hangup(person)
         if control is not None:
-            await stack.enter_async_context(ControlServer(control, live.session, live.feed, screen.tell))
+            server = ControlServer(control, live.switch, person, screen.tell, Explainer(live.session))
+            await stack.enter_async_context(server)
         await live.run(duration_s)
     return live

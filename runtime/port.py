@@ -10,8 +10,9 @@ from connectors.instrument import Instrument
 from connectors.pool import PoolId
 from connectors.session import MarketSession, SessionPlan, Venue
 from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS
-from risk.checks import Link, Market
+from risk.market import Link, Market
 from runtime.sim.paper import Fees, PaperVenue
+from runtime.wirevenue import WireVenue
 
 
 class VenueSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +34,7 @@ class Port:
     __slots__ = ("checksum", "first", "indices", "link", "name", "paper", "pools", "session", "spec", "up", "venue_id")
 
     session: MarketSession
-    paper: PaperVenue
+    paper: PaperVenue | WireVenue
 
     def __init__(self, spec: VenueSpec, symbols: Sequence[str], first: int) -> None:
         self.spec = spec
@@ -48,12 +49,22 @@ class Port:
 
     def markets(self, symbols: Sequence[str]) -> list[Market]:
         """What the gate may judge by, of each of its markets."""
-        names = [*symbols, *(pool.symbol for pool in self.spec.pools)]
+        pairs = [(symbol, symbol) for symbol in symbols]
+        pairs += [(pool.name, pool.symbol) for pool in self.spec.pools]
         made = []
-        for name in names:
-            instrument = self.spec.instruments.get(name)
-            is_onchain = self.spec.venue.capabilities.onchain
-            made.append(Market(instrument, self._book(instrument), self.link, self.venue_id, is_onchain=is_onchain))
+        for name, symbol in pairs:
+            instrument = self.spec.instruments.get(symbol)
+            made.append(
+                Market(
+                    instrument,
+                    self._book(instrument),
+                    self.link,
+                    self.venue_id,
+                    name=f"{self.name}:{name}",
+                    symbol=symbol,
+                    is_onchain=self.spec.venue.capabilities.onchain,
+                )
+            )
         return made
 
     def turned(self, link: str, *, is_up: bool, now_ns: int) -> None:
@@ -63,14 +74,14 @@ class Port:
             self.link.last_ns = now_ns
         else:
             self.up.discard(link)
-            if not self.up:
-                self.link.last_ns = -1
+            if not self.up and self.link.last_ns >= 0:
+                self.link.last_ns, self.link.down_ns = -1, now_ns
 
     def start(
         self, symbols: Sequence[str], books: Sequence[L2Book], times: Sequence[str],
-        instruments: Sequence[Instrument | None], fees: Fees, price_1e9: Callable[[str], int],
+        instruments: Sequence[Instrument | None], fees: Fees, price_1e9: Callable[[str], int], *, is_paper: bool,
     ) -> None:  # fmt: skip
-        """Makes the session and the paper venue; the lists are the engine's, of all markets."""
+        """Makes the session, and who takes its orders; the lists are the engine's, of all markets."""
         venue = self.spec.venue
         known = {index: instrument for index in self.indices if (instrument := instruments[index]) is not None}
         self.session = venue.market(
@@ -81,7 +92,10 @@ class Port:
             )
         )  # fmt: skip
         encoder = venue.orders(instruments) if venue.orders is not None else None
-        self.paper = PaperVenue(encoder, books, times, fees, venue.refusals)
+        if is_paper:
+            self.paper = PaperVenue(encoder, books, times, fees, venue.refusals)
+        else:
+            self.paper = WireVenue(encoder, self.name)
 
     def _book(self, instrument: Instrument | None) -> L2Book:
         if instrument is None:

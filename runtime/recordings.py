@@ -4,6 +4,7 @@ One of our tapes says itself what it is of; a recording made by others says noth
 and the files named there, must.
 """
 
+import difflib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -15,9 +16,11 @@ from connectors import registry
 from connectors.errors import ConfigError, TapeError
 from connectors.session import Venue
 from connectors.units import MONEY_DECIMALS, SIZE_DECIMALS, trimmed_text
-from risk.limits import Limits
+from risk.limit_terms import covers
+from risk.limits import ACCOUNT, UNSET, LimitTree
 from runtime import config as configuration
 from runtime.config import Config
+from runtime.config_limits import check_names, limits_of, unset_text
 from runtime.deploy import (
     Guests,
     guests_for,
@@ -66,25 +69,73 @@ def load_venue(name: str, place: str) -> Venue:
     return registry.load(name)
 
 
-def limits_from(config: Config, tell: Tell | None) -> Limits:
+def limits_from(config: Config, tell: Tell | None) -> LimitTree:
     """The config's limits, else the shipped paper limits, which are told where something trades."""
     if config.limits is not None:
-        return configuration.limits_of(config.limits, config.origin)
+        limits = limits_of(config.limits, config.origin)
+        if tell is not None and (text := unset_text(limits)):
+            tell(text, "warning")
+        return limits
     limits = configuration.paper_limits()
     if tell is not None:
         tell(f"no limits given, so the shipped paper limits: {limits_text(limits)}", "info")
     return limits
 
 
-def limits_text(limits: Limits) -> str:
+def limits_text(tree: LimitTree) -> str:
     """One line for a person."""
-    return (
-        f"position {trimmed_text(limits.max_position_1e8, SIZE_DECIMALS)}, "
-        f"order notional {trimmed_text(limits.max_order_notional_1e9, MONEY_DECIMALS)}, "
-        f"{limits.max_order_rate} orders/s, collar {limits.price_collar_bps} bps, "
-        f"daily loss {trimmed_text(limits.max_daily_loss_1e9, MONEY_DECIMALS)}, "
-        f"books stale after {trimmed_text(limits.max_book_age_ns, 9)} s, {limits.max_open_orders} open orders"
+    limits = tree.account
+    parts = [
+        f"position {trimmed_text(limits.max_position_1e8, SIZE_DECIMALS)}",
+        f"order notional {trimmed_text(limits.max_order_notional_1e9, MONEY_DECIMALS)}",
+        f"{limits.max_order_rate} orders/s",
+        f"collar {limits.price_collar_bps} bps",
+        f"daily loss {trimmed_text(limits.max_daily_loss_1e9, MONEY_DECIMALS)}",
+        f"books stale after {trimmed_text(limits.max_book_age_ns, 9)} s",
+        f"{limits.max_open_orders} open orders",
+    ]
+    for text, amount, decimals in (
+        ("order quantity", limits.max_order_qty_1e8, SIZE_DECIMALS),
+        ("capital", limits.max_capital_1e9, MONEY_DECIMALS),
+        ("drawdown", limits.max_drawdown_1e9, MONEY_DECIMALS),
+    ):
+        if amount != UNSET:
+            parts.append(f"{text} {trimmed_text(amount, decimals)}")
+    return ", ".join(parts)
+
+
+def check_limits(spec: EngineSpec, tree: LimitTree) -> None:
+    """Raises ConfigError for limits of a venue, market or algo that the session has not: they would hold nobody."""
+    markets = [f"{one.venue.name}:{symbol}" for one in spec.venues for symbol in spec.symbols]
+    markets += [f"{one.venue.name}:{pool.name}" for one in spec.venues for pool in one.pools]
+    check_names(
+        tree, [one.venue.name for one in spec.venues], markets, spec.symbols, [algo.name for algo in spec.algos]
     )
+
+
+def check_balances(config: Config, venues: Sequence[str]) -> None:
+    """Raises ConfigError for balances of a venue that is not connected: nobody would be held to them."""
+    for name in config.paper.balances:
+        if name not in venues:
+            close = difflib.get_close_matches(name, venues, 1)
+            mend = f"did you mean {close[0]}? " if close else ""
+            raise ConfigError(
+                f"paper.balances.{name}: no such venue is connected", place=config.origin(f"paper.balances.{name}"),
+                mend=f"{mend}connected: {', '.join(venues)}",
+            )  # fmt: skip
+
+
+def idle_permits(spec: EngineSpec, tree: LimitTree) -> list[str]:
+    """Where `permitted` names nothing that the session follows: nothing may trade there, and that may be a slip."""
+    markets = [f"{one.venue.name}:{symbol}" for one in spec.venues for symbol in spec.symbols]
+    markets += [f"{one.venue.name}:{pool.name}" for one in spec.venues for pool in one.pools]
+    said = [(ACCOUNT, tree.instruments), *((scope.label, scope.instruments) for scope in tree.scopes)]
+    return [
+        f"{label}.permitted names nothing that this session follows: every order there is denied"
+        f" ({tree.origin(label, 'instruments') or 'limits'})"
+        for label, names in said
+        if names is not None and not any(covers(names, [market]) for market in markets)
+    ]
 
 
 def guests_from(symbols: Sequence[str], algo: Path | None, abi: str, config: Config, tell: Tell) -> Guests:
@@ -95,7 +146,7 @@ def guests_from(symbols: Sequence[str], algo: Path | None, abi: str, config: Con
 
 
 def spec_of_recording(
-    recording: Recording, tape: TapeReader, algo: Path | None, abi: str, limits: Limits | None, tell: Tell
+    recording: Recording, tape: TapeReader, algo: Path | None, abi: str, limits: LimitTree | None, tell: Tell
 ) -> EngineSpec:
     """The session to replay it in. Raises ConfigError, ModuleError, TapeError, InstrumentError."""
     header, file = tape.header, recording.file
@@ -112,7 +163,7 @@ def spec_of_recording(
     else:
         guests = guests_of_tape(header, algo, str(file), abi, allow_python=recording.allow_python, tell=tell)
     if limits is None and config.limits is not None:
-        limits = configuration.limits_of(config.limits, config.origin)
+        limits = limits_of(config.limits, config.origin)
     if config.features.predictor:
         predictors = predictors_of(config.features.predictor, config.origin("features.predictor"))
     else:
@@ -121,7 +172,7 @@ def spec_of_recording(
     return spec_of_tape(header, guests, limits, load, predictors, str(file))
 
 
-def _foreign(recording: Recording, algo: Path | None, abi: str, limits: Limits | None, tell: Tell) -> EngineSpec:
+def _foreign(recording: Recording, algo: Path | None, abi: str, limits: LimitTree | None, tell: Tell) -> EngineSpec:
     if recording.predictor:
         problem = f"{recording.file} is a recording made by others, which names none"
         raise ConfigError(problem, place="--predictor", mend="name it in a --config: [features] predictor")

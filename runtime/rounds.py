@@ -17,6 +17,8 @@ from connectors.errors import GuestFault, ModuleError
 from connectors.events import Notice
 from connectors.orders import Action
 from connectors.session import WakeAt
+from risk.states import TradingState
+from risk.switchboard import GATEWAY
 from runtime.desk import Desk
 from runtime.inputs import Output
 from runtime.instance import AlgoInstance, Mail
@@ -153,9 +155,11 @@ class Rounds:
             if algo.restarts < most:
                 wait_ns = min(RESTART_FIRST_NS << min(algo.restarts, 10), RESTART_MOST_NS)
                 self._restarts.append((now_ns + wait_ns, algo))
-            elif most:
+                continue
+            if most:
                 text = f"algo {algo.name} stays out: restarted {algo.restarts} times already"
                 self._out.append(Notice("error", text))
+            self._desk.gate.tighten(f"algo:{algo.name}", TradingState.HALTED, "guest fault", GATEWAY, now_ns)
         self._desk.faulted.clear()
         for at_ns, algo in [entry for entry in self._restarts if entry[0] <= now_ns]:
             self._restarts.remove((at_ns, algo))

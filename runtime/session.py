@@ -12,7 +12,8 @@ import msgspec
 from connectors.instrument import Instrument
 from connectors.units import SIZE_ONE
 from oms.position import Position
-from risk.limits import Limits
+from risk.gate import Gate
+from risk.limits import Limits, LimitTree, tree_of
 from runtime import __version__
 from runtime.digest import Digest
 from runtime.engine import Engine
@@ -28,8 +29,8 @@ Watcher = Callable[["Session", Input, int], None]
 class Session:
     """Feed it with `step`. `watchers` run after each turn: tape, files of actions, books or guest lines."""
 
-    def __init__(self, spec: EngineSpec) -> None:
-        self.engine = Engine(spec)
+    def __init__(self, spec: EngineSpec, gate: Callable[..., Gate] = Gate) -> None:
+        self.engine = Engine(spec, gate)
         self.digest = Digest()
         self.watchers: list[Watcher] = []
         self.is_stopped = False
@@ -122,6 +123,7 @@ class Session:
 
 def header_of(spec: EngineSpec, paths: dict[str, str], predictor: str = "") -> Header:
     """The tape's head for a session of `spec`; `paths` says where each algo's module lay, by algo name."""
+    tree = tree_of(spec.limits)
     return Header(
         venuegate_tape=FORMAT,
         package=__version__,
@@ -132,11 +134,17 @@ def header_of(spec: EngineSpec, paths: dict[str, str], predictor: str = "") -> H
             for venue in spec.venues
         ),
         symbols=spec.symbols,
-        limits=_fields(spec.limits),
+        limits=_fields(tree.account),
+        scopes=tree.scopes,
+        instruments=tree.instruments,
+        promoted=tree.promoted,
+        origins=tree.origins,
         fees=_fields(spec.fees),
+        balances={venue: dict(amounts) for venue, amounts in spec.balances.items()},
         tag=spec.tag,
         algos=tuple(_entry(algo, paths.get(algo.name, "")) for algo in spec.algos),
         predictor=predictor,
+        memory=spec.memory,
     )
 
 
@@ -148,9 +156,9 @@ def _entry(algo: AlgoSpec, path: str) -> AlgoEntry:
     )  # fmt: skip
 
 
-def limits_from(header: Header) -> Limits:
+def limits_from(header: Header) -> LimitTree:
     """Raises TypeError, as the next two do, for a header that holds something else."""
-    return Limits(**header.limits)
+    return LimitTree(Limits(**header.limits), header.scopes, header.instruments, header.promoted, header.origins)
 
 
 def fees_from(header: Header) -> Fees:

@@ -9,13 +9,17 @@ import msgspec
 
 from connectors.errors import ConfigError
 from connectors.events import ExecReport, ExecType
+from risk.denial import Denied, DenyReason
+from risk.market import Market
 from runtime.abi import ActionKind
-from runtime.inputs import ActionRecord, GuestLine, Input
+from runtime.inputs import ActionRecord, BookSeen, GuestLine, Input
 from runtime.session import Session
 from runtime.texts import plain, plain_bytes
 
 LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR")
 ORDER_TYPES = ("limit", "market", "ioc", "fok", "post_only")
+_GRID = ("tick_size_1e9", "lot_size_1e8", "min_qty_1e8", "min_notional_1e9")
+_OF_STATES = (DenyReason.KILL_SWITCH, DenyReason.REDUCE_ONLY)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -75,7 +79,11 @@ def _check_apart(paths: list[Path]) -> None:
 
 
 def action_row(session: Session, record: ActionRecord, now_ns: int) -> dict[str, Any]:
-    """One action as people and tests read it; quantities ×1e8, prices ×1e9."""
+    """One action as people, tests and the journal read it; quantities ×1e8, prices ×1e9.
+
+    A denial says besides whose limit it was and where that was read, what would have been observed without the action,
+    the market it was judged at with its grid, and who had halted it.
+    """
     order_id, px_1e9, qty_1e8, side, kind, order_type, venue_id, pool_idx, symbol_idx, ttl_ms = record.action
     row: dict[str, Any] = {
         "n": record.n,
@@ -101,8 +109,35 @@ def action_row(session: Session, record: ActionRecord, now_ns: int) -> dict[str,
         return row | {"verdict": "approved", "approval": record.approval, "client_order_id": record.client_order_id}
     return row | {
         "verdict": "denied", "reason": str(denied.reason), "code": int(denied.code), "limit": denied.limit,
-        "observed": denied.observed, "rule": denied.rule,
+        "observed": denied.observed, "rule": denied.rule, "scope": denied.scope, "key": denied.key,
+        "before": denied.before, "headroom": denied.headroom,
+        "origin": session.engine.gate.tree.origin(denied.scope, denied.key) if denied.key else "",
+        **_surroundings(session, record.n, denied),
     }  # fmt: skip
+
+
+def _surroundings(session: Session, n: int, denied: Denied) -> dict[str, Any]:
+    """Of a denied action: its market, that market's currencies and grid, and the cause of a state."""
+    engine, found = session.engine, {}
+    seen = next((aside for aside in engine.asides if isinstance(aside, BookSeen) and aside.n == n), None)
+    if seen is not None:
+        market = engine.gate.markets[seen.market]
+        found = {"market": market.name, "base": market.base, "quote": market.quote, **grid_of(market)}
+        if seen.reducing_1e8:
+            found["reducing_1e8"] = seen.reducing_1e8
+    cause = engine.gate.states.cause(denied.scope) if denied.reason in _OF_STATES else None
+    if cause is not None:
+        found["cause"] = {
+            "state": str(cause.state), "what": cause.what, "who": cause.who, "since_ns": cause.since_ns
+        }  # fmt: skip
+    return found
+
+
+def grid_of(market: Market) -> dict[str, Any]:
+    """`grid`: of which steps prices and quantities there are, and the least of them; nothing before it is known."""
+    if market.instrument is None:
+        return {}
+    return {"grid": {key: getattr(market.instrument, key) for key in _GRID}}
 
 
 def _actions(file: _Sink, session: Session, given: Input, now_ns: int) -> None:

@@ -1,12 +1,13 @@
 """What decides an engine's outputs besides its inputs; a tape's header holds the same, in plain values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
-from risk.limits import Limits
+from risk.limits import Limits, LimitTree
 from runtime.features import Predictor
 from runtime.guest import Guest
+from runtime.memory import SessionMemory
 from runtime.port import VenueSpec
 from runtime.regions import Param
 from runtime.sim.paper import Fees
@@ -33,14 +34,17 @@ class EngineSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One session. Each venue follows all `symbols`.
 
     `tag` begins every client order id. `is_paper`: orders go to the paper venues. `predictors(market)` makes the model
-    of one market (`features.Predictor`); None: predictions stay empty.
+    of one market (`features.Predictor`); None: predictions stay empty. `balances`: on paper, venue → currency → what
+    is there ×1e8; a venue that is not named keeps none. `memory`: what the session before this one left.
     """
 
     venues: tuple[VenueSpec, ...]
     symbols: tuple[str, ...]
-    limits: Limits
+    limits: Limits | LimitTree
     algos: tuple[AlgoSpec, ...]
     fees: Fees = Fees()
     tag: str = "vg"
     is_paper: bool = True
     predictors: Callable[[str], Predictor] | None = None
+    balances: Mapping[str, Mapping[str, int]] = {}
+    memory: SessionMemory | None = None

@@ -26,7 +26,10 @@ import zstandard
 from connectors.chain import ChainPlan
 from connectors.errors import ConfigError, TapeError
 from connectors.pool import PoolId
+from risk.limits import LimitTree, Scope
+from risk.override import Grant
 from runtime.inputs import Command, Frame, Input, LinkDown, LinkUp, Timer
+from runtime.memory import SessionMemory
 from runtime.regions import Param
 
 FORMAT: Final = 2
@@ -72,6 +75,12 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     tag: str
     algos: tuple[AlgoEntry, ...] = ()
     predictor: str = ""
+    scopes: tuple[Scope, ...] = ()
+    instruments: tuple[str, ...] | None = None
+    promoted: tuple[str, ...] = ()
+    origins: dict[str, str] = {}
+    balances: dict[str, dict[str, int]] = {}
+    memory: SessionMemory | None = None
 
 
 class _Kind(msgspec.Struct):
@@ -100,6 +109,8 @@ class _Line(msgspec.Struct):
     who: str = ""
     target: str = ""
     params: tuple[Param, ...] = ()
+    limits: LimitTree | None = None
+    grant: Grant | None = None
     reason: str = ""
     end: bool = False
     hash: str = ""
@@ -127,10 +138,14 @@ def encode_input(n: int, recv_ns: int, given: Input) -> bytes:
             line |= {"kind": "down", "venue": venue, "link": link, "reason": reason}
         case Timer():
             line["kind"] = "timer"
-        case Command(name, who, target, params):
-            line |= {"kind": "command", "name": name, "who": who}
-            if target:
-                line |= {"target": target, "params": params}
+        case Command():
+            line |= {"kind": "command", "name": given.name, "who": given.who}
+            if given.target:
+                line |= {"target": given.target, "params": given.params}
+            if given.limits is not None:
+                line["limits"] = given.limits
+            if given.grant is not None:
+                line["grant"] = given.grant
     return _encode(line) + b"\n"
 
 
@@ -265,7 +280,7 @@ class TapeReader:
             case "timer":
                 return Timer()
             case "command":
-                return Command(line.name, line.who, line.target, line.params)
+                return Command(line.name, line.who, line.target, line.params, line.limits, line.grant)
             case other:
                 raise self._bad(number, f"is of unknown kind {other!r}")
 

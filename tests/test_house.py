@@ -15,8 +15,10 @@ import typer.main
 
 import connectors.errors
 from connectors.errors import VenuegateError
+from risk.checks import CHECKS, REASON_OF
 from risk.denial import REASONS, DenyReason
 from tests.support.data import ROOT
+from tests.support.gate_table import table
 
 PACKAGES = ("connectors", "risk", "oms", "runtime")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
@@ -134,25 +136,65 @@ def test_public_things_say_what_they_are(path: Path) -> None:
             assert ast.get_docstring(node), f"{node.name} has no docstring"
 
 
-def test_every_reason_has_a_meaning_one_maker_and_a_test() -> None:
-    """The set of reasons is closed; each is built in one function, and named by a test."""
-    assert set(REASONS) == set(DenyReason)
-    makers: dict[str, set[str]] = {}
+def makers() -> dict[str, set[str]]:
+    """Reason → the functions of risk/ that build a Denied with it."""
+    found: dict[str, set[str]] = {}
     for path in sorted((ROOT / "risk").glob("*.py")):
         for function in ast.walk(tree(path)):
             if isinstance(function, ast.FunctionDef):
                 for node in ast.walk(function):
-                    if (
-                        isinstance(node, ast.Attribute)
-                        and isinstance(node.value, ast.Name)
-                        and node.value.id == "DenyReason"
-                    ):
-                        makers.setdefault(node.attr, set()).add(function.name)
-    shared = {"RISK_STATE_UNKNOWN"}  # whatever input is missing, of whichever check
-    assert {reason: names for reason, names in makers.items() if len(names) != 1 and reason not in shared} == {}
-    assert makers.keys() == {str(reason) for reason in DenyReason}
+                    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Denied":
+                        reason = node.args[0]
+                        assert isinstance(reason, ast.Attribute), f"{path.name}:{node.lineno}: a reason by name"
+                        found.setdefault(reason.attr, set()).add(function.name)
+    return found
+
+
+BEFORE_CHECKS = {  # who says what has no market to be judged at (docs/gate.md)
+    "BAD_VENUE": "_bad_venue", "UNKNOWN_POOL": "target", "DUPLICATE_ORDER_ID": "_duplicate",
+    "UNKNOWN_ORDER": "unknown_order",
+}  # fmt: skip
+SHARED_WORDS = {  # of a check and of somebody else, or said at two places of a check: by one function
+    "RATE_LIMIT": "check_rate", "INSTRUMENT_NOT_ALLOWED": "not_allowed", "NOT_SUPPORTED": "not_supported",
+    "CAPITAL_LIMIT": "_beyond_capital", "MAX_POSITION": "_beyond_position",
+}  # fmt: skip
+
+
+def test_every_reason_has_a_meaning_one_check_a_test_and_a_scenario() -> None:
+    """The set of reasons is closed; each is a check's or is said before them, by one function alone."""
+    assert set(REASONS) == set(DenyReason)
+    check_of = {reason: check.__name__ for check, reason in REASON_OF.items()}
+    assert len(check_of) == len(REASON_OF) == len(CHECKS)
+    assert not check_of.keys() & BEFORE_CHECKS.keys()
+    everyone = {"RISK_STATE_UNKNOWN"}  # whatever input is missing, of whichever check
+    assert {*check_of, *BEFORE_CHECKS, *everyone} == set(DenyReason)
+    made = makers()
+    want = {str(reason): {name} for reason, name in (check_of | BEFORE_CHECKS | SHARED_WORDS).items()}
+    assert {reason: names for reason, names in made.items() if reason not in everyone} == want
+    assert everyone <= made.keys()
     tests = "".join(path.read_text() for path in (ROOT / "tests/risk").glob("test_*.py"))
     assert [reason for reason in DenyReason if f"DenyReason.{reason}" not in tests] == []
+    scenarios = {path.stem: path.read_text() for path in (ROOT / "fixtures/scenarios").glob("*.toml")}
+    assert [reason for reason in DenyReason if f"denied {reason}" not in scenarios.get(reason.lower(), "")] == []
+
+
+def test_the_checks_run_in_the_order_of_the_table() -> None:
+    """docs/gate.md: numbers, reasons, codes; and what only reduces is asked about where the table says so."""
+    rows = table()
+    assert [row.number for row in rows] == list(range(1, len(CHECKS) + 1))
+    assert [row.reason for row in rows] == [REASON_OF[check] for check in CHECKS]
+    assert {row.reason: row.code for row in rows} == {row.reason: REASONS[row.reason].code for row in rows}
+    source = {node.name: ast.unparse(node) for path in (ROOT / "risk").glob("checks_*.py") for node in tree(path).body
+              if isinstance(node, ast.FunctionDef)}  # fmt: skip
+    for check, row in zip(CHECKS, rows, strict=True):
+        body = source[check.__name__]
+        asks = {word for word in ("case.reduces", "case.own_reduces") if word in body}
+        if row.reducing.startswith("skips (its own"):
+            assert asks == {"case.own_reduces"}, row
+        elif row.reducing == "skips":
+            assert asks == {"case.reduces"}, row
+        elif not row.reducing and row.reason not in (DenyReason.REDUCE_ONLY, DenyReason.VENUE_NOT_READY):
+            assert asks == set(), row
 
 
 def test_every_error_is_in_the_tree() -> None:

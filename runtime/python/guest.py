@@ -2,13 +2,14 @@
 
 The same turn, the same records, 16 actions, 256 log lines, 64 messages; whatever it raises becomes a GuestFault, which
 disables this instance and nothing else. What does not hold: it runs in this process with all its rights, without fuel,
-and an endless loop is endless.
+and an endless loop is endless, until the kill switch breaks it off (`interrupt`).
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from types import FrameType
+from typing import Final, TypeVar
 
 from connectors.errors import GuestFault, ModuleError
 from connectors.orders import Action as Raw
@@ -19,6 +20,8 @@ from runtime.python.context import MeshTable, Outbox, current, refuse
 from runtime.python.loading import check_methods, fault_text, forget, maker_of, run_file
 from runtime.python.market import NbboSnapshot, VenueBooks
 from runtime.python.records import AlgoState, Fill, L2Book, OnlineFeatures, Reject
+
+T = TypeVar("T")
 
 SOURCE_BYTES_MAX: Final = 4 * 2**20
 _CALLED: Final = frozenset({"on_book", "on_nbbo", "on_message", "on_heartbeat"})
@@ -52,12 +55,16 @@ class PythonGuest(Outbox):
         self.callbacks = self.overridden & _CALLED
 
     def _made(self) -> Algo:
-        maker = maker_of(run_file(self.source, self.name, self.sha256), Algo, self.name)
+        try:
+            module = _called(run_file, self.source, self.name, self.sha256)
+        except _Interrupted as interrupted:
+            raise ModuleError(str(interrupted), place=self.name, mend="the file must run to its end at once") from None
+        maker = maker_of(module, Algo, self.name)
         problem = ""
         try:
-            made = maker()
+            made = _called(maker)
         except BaseException as error:  # noqa: BLE001 - a constructor is the author's code: one clear message
-            problem = fault_text(error, self.name)
+            problem = _told(error, self.name)
         if problem:
             raise ModuleError(problem, place=self.name, mend="the algo must be made without arguments or exceptions")
         if not isinstance(made, Algo):
@@ -116,11 +123,11 @@ class PythonGuest(Outbox):
         token = current.set(self)
         problem = ""
         try:
-            returned = getattr(self._algo, callback)(*arguments)
+            returned = _called(getattr(self._algo, callback), *arguments)
             if returned is not None:
                 refuse("return", f"{callback} returned a {type(returned).__name__}: fill `actions`")
         except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt are the algo's own doing here
-            problem = fault_text(error, self.name)
+            problem = _told(error, self.name)
         finally:
             current.reset(token)
         broken, self.broken = self.broken, None
@@ -128,6 +135,38 @@ class PythonGuest(Outbox):
             raise GuestFault(broken.kind, fault_text(broken, self.name))
         if problem:
             raise GuestFault("exception", problem)
+
+
+def _called(theirs: Callable[..., T], *arguments: object) -> T:
+    """Calls the author's code. Who calls this catches everything: within it, anything may be raised (`interrupt`)."""
+    return theirs(*arguments)
+
+
+def _told(error: BaseException, name: str) -> str:
+    """What an exception of the author's says: making its text may be the author's code, too."""
+    try:
+        return _called(fault_text, error, name)
+    except _Interrupted as interrupted:
+        return str(interrupted)
+
+
+class _Interrupted(BaseException):
+    """Not an Exception: `except Exception` in an algo's loop does not catch it."""
+
+
+def interrupt(frame: FrameType | None, problem: str) -> None:
+    """For a signal's handler: breaks off the author's code, if `frame` lies in it. Raises _Interrupted then.
+
+    It cannot land anywhere else: what it raises unwinds from that very frame, and `_called` below it is called where
+    everything is caught. An algo that catches it, too, is disabled all the same, if it returns at all.
+    """
+    while frame is not None:
+        if frame.f_code is _called.__code__:
+            outbox = current.get()
+            if outbox is not None and outbox.broken is None:
+                outbox.broken = GuestFault("interrupted", problem)
+            raise _Interrupted(problem)
+        frame = frame.f_back
 
 
 def _of_symbol(book: bytearray, symbol_id: int) -> bytes:

@@ -22,7 +22,7 @@ import msgspec
 from connectors.book import L2Book
 from connectors.errors import NumberError
 from connectors.events import ExecReport, ExecType, RejectCode, Trade
-from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder, OrderType
+from connectors.orders import AmendOrder, Approved, CancelAll, CancelOrder, NewOrder, OrderType
 from connectors.session import OrderEncoder, Send
 from connectors.units import SIZE_ONE, rfc3339_ns
 
@@ -130,6 +130,14 @@ class PaperVenue:
         if paper is None:
             out.append(self._unknown(name, approved.order.instrument, ExecType.CANCEL_REJECTED, now_ns))
         else:
+            out.append(self._report(name, paper, ExecType.CANCELED, now_ns, text="user requested"))
+        return out
+
+    def cancel_all(self, approved: Approved[CancelAll], now_ns: int) -> list[PaperOutput]:
+        """Whatever rests at this venue, in the order it came."""
+        out: list[PaperOutput] = [self._encoder.cancel_all(approved, now_ns)] if self._encoder is not None else []
+        gone, self._orders = self._orders, {}
+        for name, paper in gone.items():
             out.append(self._report(name, paper, ExecType.CANCELED, now_ns, text="user requested"))
         return out
 

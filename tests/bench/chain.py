@@ -125,7 +125,8 @@ class Turn:
                 report = ExecReport(client_order_id=order.client_order_id, exec_type=kind, instrument=order.instrument)
                 self.engine.desk.reports([report], now_ns)
             self.orders += 1
-        self.engine.algos[0].views[0].state.sweep()
+        algo = self.engine.algos[0]
+        algo.deployment.unseen -= algo.views[0].state.sweep()  # else all that follows is denied: the table is full
 
 
 def floor(frames: Frames) -> Callable[[], float]:

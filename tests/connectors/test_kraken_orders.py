@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.instrument import Instrument
-from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder, OrderType
+from connectors.orders import AmendOrder, Approved, CancelAll, CancelOrder, NewOrder, OrderType
 from connectors.session import Send
 from connectors.units import decimal_text
 from connectors.venues.kraken import VENUE
@@ -134,6 +134,27 @@ def test_cancel_names_one_order() -> None:
         "params": {"cl_ord_id": ["vg-1-7"], "token": TOKEN},
         "req_id": "43",
     }
+
+
+def test_cancel_all_names_nothing() -> None:
+    """Account-wide: Kraken takes no pair and no list there."""
+    every = CancelAll("kraken", "k-1")
+    assert read(encoder().cancel_all(Approved(every, approval=44, now_ns=5, checks=1), 9)) == {
+        "method": "cancel_all",
+        "params": {"token": TOKEN},
+        "req_id": "44",
+    }
+
+
+def test_bytes_carry_the_number_of_their_approval() -> None:
+    """What leaves is compared with what was approved by it (runtime/tap.py)."""
+    encode, cancel = encoder(), CancelOrder("vg-1-7", 0, 0, 7, "c-3")
+    amend = AmendOrder("vg-1-7", 0, 0, 7, 1, 62_807 * 10**9, 5_000, "a-3")
+    market = order(px=0, order_type=int(OrderType.MARKET))
+    assert encode.submit(approved(order()), 9).approval == encode.submit(approved(market), 9).approval == 41
+    assert encode.amend(Approved(amend, 42, 5, 12), 9).approval == 42
+    assert encode.cancel(Approved(cancel, 43, 5, 1), 9).approval == 43
+    assert encode.cancel_all(Approved(CancelAll("kraken", "k-1"), 44, 5, 1), 9).approval == 44
 
 
 def test_new_metadata_is_used_from_the_next_order_on() -> None:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oms.position import Position
-from risk.exposure import Exposure
+from risk.exposure import Exposure, Mark
+from risk.ledger import Ledger
 
 P, Q = 10**9, 10**8
 Fill = tuple[int, int, int, int]  # side, qty_1e8, px_1e9, fee_1e9
@@ -58,8 +59,8 @@ FILLS = st.lists(
 @given(fills=FILLS, mid_sum=st.integers(1, 2 * 10**15))
 @settings(max_examples=400, deadline=None)
 def test_the_oms_the_gate_and_the_model_agree(fills: list[Fill], mid_sum: int) -> None:
-    position, exposure, model = Position(), Exposure(), Model()
-    position.mid_sum_1e9 = exposure.mid_sum_1e9 = mid_sum
+    position, exposure, model = Position(), Exposure(Mark()), Model()
+    position.mid_sum_1e9 = exposure.mark.mid_sum_1e9 = mid_sum
     mid = Fraction(mid_sum, 2)
     slack = Fraction(0)  # each partial close rounds the cost taken out by less than 1e-17: 1e-8 of a unit of 1e-9
     for fill in fills:
@@ -70,10 +71,10 @@ def test_the_oms_the_gate_and_the_model_agree(fills: list[Fill], mid_sum: int) -
         assert position.qty_1e8 == exposure.position_1e8 == model.qty
         assert position.realized_1e17 == exposure.realized_1e17
         assert position.cost_1e17 == exposure.cost_1e17 >= 0
-        assert position.realized_1e17 + position.unrealized_1e17() == exposure.total_1e17()
+        assert position.realized_1e17 + position.unrealized_1e17() == exposure.pnl_1e17()
         assert abs(Fraction(position.realized_1e17, Q) - model.realized) <= slack
         total = model.realized + model.unrealized(mid)
-        assert abs(Fraction(exposure.total_1e17(), Q) - total) <= slack + Fraction(1, Q)
+        assert abs(Fraction(exposure.pnl_1e17(), Q) - total) <= slack + Fraction(1, Q)
         assert position.realized_1e9 == position.realized_1e17 // Q
         if model.qty:
             assert abs(position.avg_entry_1e9 - model.entry) < 1 + slack * Q / abs(model.qty)
@@ -148,17 +149,19 @@ def test_unrealised_is_rounded_down_and_unmarked_without_a_mid(mid_sum: int, unr
 def test_a_session_is_what_was_gained_since_its_start(
     before: list[Fill], after: list[Fill], mid_sums: tuple[int, int]
 ) -> None:
-    position, exposure = Position(), Exposure()
+    position, exposure, ledger = Position(), Exposure(Mark()), Ledger("account", "USD")
+    exposure.ledgers = (ledger,)
     for fills, mid_sum in ((before, mid_sums[0]), (after, mid_sums[1])):
         start = position.realized_1e17 + position.unrealized_1e17()
         position.new_session()
-        exposure.day_start_1e17 = exposure.total_1e17()
-        assert position.session_1e9 == 0
+        ledger.new_day()
+        assert position.session_1e9 == ledger.loss_1e9 == 0
         for fill in fills:
             position.fill(*fill)
             exposure.trade(*fill)
-        position.mid_sum_1e9 = exposure.mid_sum_1e9 = mid_sum
+            exposure.settle()
+        position.mid_sum_1e9 = exposure.mark.mid_sum_1e9 = mid_sum
+        exposure.settle()
         gained = position.realized_1e17 + position.unrealized_1e17() - start
-        assert exposure.session_1e17() == gained
-        assert position.session_1e9 == gained // Q
-    assert position.fill_count == len(before) + len(after), "never starts anew"
+        assert ledger.total_1e17 - ledger.start_1e17 == gained
+        assert position.session_1e9 == -ledger.loss_1e9 == gained // Q

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from connectors.events import ExecType, RejectCode
 from connectors.instrument import Instrument
 from connectors.orders import Approved, OrderType
-from risk.checks import TradingState, Window, check_rate
+from risk.checks_limits import check_rate
 from risk.denial import Denied, DenyReason
+from risk.states import TradingState
+from risk.windows import Window
 from tests.risk.world import DAY, FINE, SECOND, World, limits, px, qty, usd
 
 COARSE = msgspec.structs.replace(FINE, tick_size_1e9=px("0.1"), lot_size_1e8=qty("0.001"))
@@ -47,7 +49,7 @@ def test_position_is_judged_with_everything_open_filled(side: int, held: int, op
 
 def test_orders_of_the_other_side_do_not_make_room() -> None:
     world = World(limits(max_position_1e8=qty(10)))
-    world.new(side=-1, qty_1e8=qty(10))
+    world.new(side=-1, qty_1e8=qty(10), px_1e9=px(101))
     assert world.refused(side=1, qty_1e8=qty(10) + 1) is DenyReason.MAX_POSITION
     world.new(side=1, qty_1e8=qty(10))
 
@@ -136,9 +138,9 @@ def test_no_second_ever_holds_more_than_the_limit_and_no_message_is_refused_in_v
     for gap in gaps:
         now += gap
         recent = sum(1 for at in passed if now - at < SECOND)
-        assert (check_rate(window, now) is not None) == (recent >= limit)
+        assert (check_rate((window,), now) is not None) == (recent >= limit)
         if recent < limit:
-            window.add(now)
+            window.times.append(now)
             passed.append(now)
 
 
@@ -249,15 +251,15 @@ def test_a_market_order_carries_no_price(price: int) -> None:
 def test_an_unrealised_loss_latches_one_unit_beyond_the_limit() -> None:
     world = World(limits(max_daily_loss_1e9=usd(10)))
     world.hold(1, qty(1))
-    assert not world.gate.mark(0, px(180) + 1)
-    assert not world.gate.mark(0, px(180))  # mid 90: the loss is the limit
+    assert not world.gate.mark(0, px(180) + 1, world.now)
+    assert not world.gate.mark(0, px(180), world.now)  # mid 90: the loss is the limit
     world.new()
-    assert world.gate.mark(0, px(180) - 1)
+    assert world.gate.mark(0, px(180) - 1, world.now)
     denied = _denied(world.ask(), DenyReason.DAILY_LOSS, RejectCode.DAILY_LOSS_LIMIT)
     assert denied.limit == usd(10)
-    assert not world.gate.mark(0, px(200)), "latched once is enough"
+    assert not world.gate.mark(0, px(200), world.now), "latched once is enough"
     assert world.refused() is DenyReason.DAILY_LOSS, "a recovery does not re-arm"
-    world.new(side=-1)
+    world.new(side=-1, px_1e9=px(101))
 
 
 @pytest.mark.parametrize(("side", "worse"), [(1, -1), (-1, 1)])
@@ -275,32 +277,32 @@ def test_losses_add_up_over_the_instruments_of_one_quote_currency() -> None:
     world = World(limits(max_daily_loss_1e9=usd(10)), (FINE, ETHER, EURO))
     for symbol_idx in range(3):
         world.hold(1, qty(1), symbol_idx=symbol_idx)
-    assert not world.gate.mark(2, px(180))
-    assert not world.gate.mark(0, px(188))
-    assert world.gate.mark(1, px(192) - 1)
+    assert not world.gate.mark(2, px(180), world.now)
+    assert not world.gate.mark(0, px(188), world.now)
+    assert world.gate.mark(1, px(192) - 1, world.now)
     assert world.refused(symbol_idx=0) is DenyReason.DAILY_LOSS
     assert world.refused(symbol_idx=1) is DenyReason.DAILY_LOSS
     world.new(symbol_idx=2)
-    assert world.gate.mark(2, px(180) - 1), "the other currency has its own limit"
+    assert world.gate.mark(2, px(180) - 1, world.now), "the other currency has its own limit"
 
 
 def test_a_new_day_starts_from_its_first_mark_and_leaves_the_latch() -> None:
     world = World(limits(max_daily_loss_1e9=usd(10)))
     world.hold(1, qty(1))
-    world.gate.mark(0, px(184))
+    world.gate.mark(0, px(184), world.now)
     midnight = (world.now // DAY + 1) * DAY
     assert not world.gate.roll(midnight - 1)
     assert world.gate.roll(midnight)
     assert not world.gate.roll(midnight)
-    assert not world.gate.mark(0, px(164)), "8 lost yesterday, 10 today"
-    assert world.gate.mark(0, px(164) - 1)
+    assert not world.gate.mark(0, px(164), world.now), "8 lost yesterday, 10 today"
+    assert world.gate.mark(0, px(164) - 1, world.now)
     assert world.gate.roll(midnight + 3 * DAY)
     world.later(midnight + 3 * DAY - world.now)
     assert world.refused() is DenyReason.DAILY_LOSS
-    world.gate.arm()
+    world.arm()
     world.new()
-    assert not world.gate.mark(0, px(144) - 1), "armed: counted anew from the mark of that moment"
-    assert world.gate.mark(0, px(144) - 2)
+    assert not world.gate.mark(0, px(144) - 1, world.now), "armed: counted anew from the mark of that moment"
+    assert world.gate.mark(0, px(144) - 2, world.now)
 
 
 # --- kill switch ----------------------------------------------------------------------------------------------------
@@ -311,22 +313,22 @@ def test_halted_lets_nothing_but_cancels_pass(side: int) -> None:
     world = World()
     world.hold(1, qty(2))
     order = world.new()
-    world.gate.halt()
+    world.halt()
     _denied(world.ask(side=side), DenyReason.KILL_SWITCH, RejectCode.KILL_SWITCH)
     _denied(world.amend(order, qty(2)), DenyReason.KILL_SWITCH, RejectCode.KILL_SWITCH)
-    _denied(world.gate.check_kind(3), DenyReason.KILL_SWITCH, RejectCode.KILL_SWITCH)
+    _denied(world.gate.check_kind(0, 3, world.now), DenyReason.KILL_SWITCH, RejectCode.KILL_SWITCH)
     assert isinstance(world.cancel(order), Approved)
     world.gate.roll(world.now + DAY)
     world.later(DAY)
     assert world.refused(side=side) is DenyReason.KILL_SWITCH, "a day later still"
-    world.gate.arm()
-    world.new(side=side)
+    world.arm()
+    world.new(side=side, px_1e9=px(100) if side > 0 else px(101))
 
 
 @pytest.mark.parametrize("breakage", ["metadata", "link", "book", "symbol", "order", "amend"])
 def test_halted_says_halted_whatever_else_is_broken(breakage: str) -> None:
     world = World()
-    world.gate.halt()
+    world.halt()
     if breakage == "metadata":
         world.markets[0].instrument = None
     elif breakage == "link":
@@ -345,7 +347,7 @@ def test_halted_says_halted_whatever_else_is_broken(breakage: str) -> None:
 def test_reducing_lets_only_what_reduces_pass() -> None:
     world = World()
     world.hold(1, qty(2))
-    world.gate.reduce()
+    world.reduce()
     assert world.gate.state is TradingState.REDUCING
     _denied(world.ask(side=1, qty_1e8=1), DenyReason.REDUCE_ONLY, RejectCode.RISK)
     _denied(world.ask(side=-1, qty_1e8=qty(2) + 1), DenyReason.REDUCE_ONLY, RejectCode.RISK)
@@ -383,7 +385,7 @@ def test_open_orders_of_one_algo() -> None:
     order = world.new()
     world.new()
     denied = _denied(world.ask(), DenyReason.OPEN_ORDERS, RejectCode.RISK)
-    assert (denied.limit, denied.observed) == (2, 2)
+    assert (denied.limit, denied.observed, denied.before) == (2, 3, 2)
     assert isinstance(world.amend(order, qty(2)), Approved), "an amend opens none"
     world.new(algo=1)
     world.fill(order)

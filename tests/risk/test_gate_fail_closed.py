@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import risk.gate
 from connectors.book import L2Book
 from connectors.errors import BookGap
 from connectors.orders import Approved, OrderType
+from risk.checks import CHECKS
 from risk.denial import Denied, DenyReason
+from runtime.tap import CHECKS_OF_AN_ORDER
 from tests.risk.world import ASKS, BIDS, FINE, SECOND, World, limits, px, qty, usd
 
 COARSE = msgspec.structs.replace(
@@ -27,7 +30,7 @@ class Broken:
 
 
 @pytest.mark.parametrize("order_type", OrderType)
-@pytest.mark.parametrize("part", ["instrument", "book", "link", "exposure", "limits"])
+@pytest.mark.parametrize("part", ["instrument", "book", "link", "exposure", "bounds"])
 @pytest.mark.parametrize("value", [None, Broken()], ids=["missing", "raises"])
 def test_an_input_that_is_missing_or_raises_denies(part: str, value: object, order_type: OrderType) -> None:
     world = World()
@@ -35,8 +38,8 @@ def test_an_input_that_is_missing_or_raises_denies(part: str, value: object, ord
     order = world.new()
     if part == "exposure":
         world.gate.account.exposures[0] = value  # type: ignore[call-overload]
-    elif part == "limits":
-        world.gate._case.limits = value  # type: ignore[assignment]
+    elif part == "bounds":
+        world.gate.book.bounds = lambda *_: value  # type: ignore[assignment, method-assign]
     else:
         setattr(world.markets[0], part, value)
     verdicts = [world.ask(order_type=int(order_type), side=side) for side in (1, -1)]
@@ -44,14 +47,26 @@ def test_an_input_that_is_missing_or_raises_denies(part: str, value: object, ord
     for verdict in verdicts:
         assert isinstance(verdict, Denied)
         assert verdict.reason is DenyReason.RISK_STATE_UNKNOWN
-    assert isinstance(world.cancel(order), Approved), "a cancel needs none of these"
+    if part != "bounds":
+        assert isinstance(world.cancel(order), Approved), "a cancel needs none of these"
 
 
 @pytest.mark.parametrize("order_type", OrderType)
 @pytest.mark.parametrize(
-    "bad", ["no snapshot", "invalid", "distrusted", "no bids", "no asks", "empty", "crossed", "gap"]
+    ("bad", "reason"),
+    [
+        ("no snapshot", DenyReason.BOOK_DESYNC),
+        ("invalid", DenyReason.BOOK_DESYNC),
+        ("distrusted", DenyReason.BOOK_DESYNC),
+        ("no bids", DenyReason.BOOK_DESYNC),
+        ("no asks", DenyReason.BOOK_DESYNC),
+        ("empty", DenyReason.BOOK_DESYNC),
+        ("gap", DenyReason.BOOK_DESYNC),
+        ("locked", DenyReason.CROSSED_BOOK),
+        ("crossed", DenyReason.CROSSED_BOOK),
+    ],
 )
-def test_a_book_that_is_none_denies(bad: str, order_type: OrderType) -> None:
+def test_a_book_that_is_none_denies(bad: str, reason: DenyReason, order_type: OrderType) -> None:
     world = World()
     world.hold(1, qty(2))
     book = world.books[0]
@@ -61,15 +76,15 @@ def test_a_book_that_is_none_denies(bad: str, order_type: OrderType) -> None:
         book.invalidate("checksum")
     elif bad == "distrusted":
         book.valid = False  # its levels still stand there
-    elif bad == "crossed":
-        memoryview(book.buffer).cast("Q")[0] = px("100.1")  # it says that it is valid
+    elif bad in ("locked", "crossed"):
+        memoryview(book.buffer).cast("Q")[0] = px("100.1") + (bad == "crossed")  # it says that it is valid
     elif bad == "gap":
         with pytest.raises(BookGap):
             book.apply([(px(101), 1)], [], world.now)
     else:
         book.load([] if bad in ("no bids", "empty") else list(BIDS), list(ASKS) if bad == "no bids" else [], world.now)
     for side in (1, -1):
-        assert world.refused(side=side, order_type=int(order_type)) is DenyReason.STALE_MARKET_DATA
+        assert world.refused(side=side, order_type=int(order_type)) is reason
 
 
 @pytest.mark.parametrize(("age", "is_fresh"), [(0, True), (5 * SECOND, True), (5 * SECOND + 1, False)])
@@ -86,6 +101,22 @@ def test_a_link_that_is_down_denies_however_lately_it_spoke() -> None:
     world = World()
     world.link.last_ns = -1
     assert world.refused() is DenyReason.STALE_MARKET_DATA
+
+
+def test_an_approval_says_how_many_checks_ran(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them, and the number is counted, not said: with one check less it is less, which the tap stops."""
+    verdict = World().ask()
+    assert isinstance(verdict, Approved)
+    assert verdict.checks == len(CHECKS) == 31
+    order = World().new()
+    assert order.qty_1e8 == qty(1)
+    for gone in range(len(CHECKS)):
+        left = [check for number, check in enumerate(CHECKS) if number != gone]
+        monkeypatch.setattr(risk.gate, "_NUMBERED", tuple(enumerate(left, 1)))
+        world = World()
+        for passed in (world.ask(), world.amend(world.new(), qty(2))):
+            assert isinstance(passed, Approved)
+            assert passed.checks == len(CHECKS) - 1 != CHECKS_OF_AN_ORDER  # what the tap wants
 
 
 # --- a guest's numbers -------------------------------------------------------------------------------------------
@@ -137,7 +168,7 @@ def test_a_new_order_of_any_numbers_is_denied_or_is_an_order(
         assert px(98) <= order.px_1e9 == price <= px(102)
         assert price % COARSE.tick_size_1e9 == 0
     exposure = world.gate.account.exposures[0]
-    assert exposure.worst_1e8(side, 0) <= qty(60)
+    assert exposure.side_worst_1e8(side, 0) <= qty(60)
     if not (side < 0 and size <= exposure.position_1e8):
         assert size >= qty("0.1")
         assert size * 100 <= 5_600 * 10**8
@@ -172,5 +203,5 @@ def test_a_cancel_of_any_id_and_an_action_of_any_kind_get_an_answer(order_id: in
     else:
         assert isinstance(verdict, Denied)
         assert verdict.reason is DenyReason.UNKNOWN_ORDER
-    assert world.gate.check_kind(kind).reason is DenyReason.NOT_SUPPORTED
-    msgspec.msgpack.encode([verdict, world.gate.check_kind(kind)])
+    assert world.gate.check_kind(0, kind, world.now).reason is DenyReason.NOT_SUPPORTED
+    msgspec.msgpack.encode([verdict, world.gate.check_kind(0, kind, world.now)])

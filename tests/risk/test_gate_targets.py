@@ -4,7 +4,8 @@ import pytest
 
 from connectors.orders import Approved, OrderType
 from risk.denial import Denied, DenyReason
-from tests.risk.world import AWAY_ID, CHAIN_ID, FINE, VENUE_ID, World, px, qty
+from risk.states import TradingState
+from tests.risk.world import AWAY_ID, CHAIN_ID, FINE, VENUE_ID, World, limits, px, qty
 
 OWN, AWAY, CHAIN, POOL_1, POOL_2 = range(5)  # the markets of a world with `away`
 
@@ -80,3 +81,51 @@ def test_an_intents_id_is_taken_between_its_orders() -> None:
     assert world.refused(order_id=5) is DenyReason.DUPLICATE_ORDER_ID
     world.gate.reserved.discard((0, 5))
     assert isinstance(world.ask(order_id=5), Approved)
+
+
+def _intent(world: World, **fields: int) -> int | Denied:
+    given = {"order_id": 5, "policy": 0, "venue_id": 0, "pool_idx": 0, "symbol_idx": 0, "algo": 0, "known": 1, **fields}
+    action = (given["order_id"], px(100), qty(1), 1, 3, given["policy"], given["venue_id"], given["pool_idx"],
+              given["symbol_idx"], 0)  # fmt: skip
+    return world.gate.check_intent(given["algo"], action, world.now, is_known=bool(given["known"]))
+
+
+@pytest.mark.parametrize(
+    ("given", "market"),
+    [({}, 0), ({"venue_id": VENUE_ID}, 0), ({"venue_id": AWAY_ID}, 2), ({"pool_idx": 2}, 5), ({"symbol_idx": 1}, 1)],
+)
+def test_an_intent_goes_where_it_is_aimed(given: dict[str, int], market: int) -> None:
+    assert _intent(World(instruments=(FINE, FINE), away=True), **given) == market
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"venue_id": 3}, DenyReason.BAD_VENUE),
+        ({"pool_idx": 9}, DenyReason.UNKNOWN_POOL),
+        ({"symbol_idx": 9}, DenyReason.INSTRUMENT_NOT_ALLOWED),
+        ({"order_id": 7}, DenyReason.DUPLICATE_ORDER_ID),
+        ({"order_id": 8}, DenyReason.DUPLICATE_ORDER_ID),
+    ],
+)
+def test_an_intent_that_cannot_be_begun_is_refused_and_counted(given: dict[str, int], reason: DenyReason) -> None:
+    world = World(limits(max_refusals=1), instruments=(FINE, FINE), away=True, algos=2)
+    world.new(order_id=7)
+    world.gate.reserved.add((0, 8))
+    denied = _intent(world, **given)
+    assert isinstance(denied, Denied)
+    assert denied.reason is reason
+    assert denied.observed == next(iter(given.values()))
+    assert isinstance(_intent(world, algo=1, order_id=7), int), "another algo's ids are its own"
+    assert isinstance(_intent(world, **given), Denied)
+    assert world.gate.states.get("algo:a0") is TradingState.HALTED
+    told = _intent(world, **given)
+    assert isinstance(told, Denied)
+    assert told.reason is DenyReason.KILL_SWITCH, "said first"
+
+
+def test_an_intent_of_an_unknown_policy_is_not_supported() -> None:
+    denied = _intent(World(), known=0, policy=9)
+    assert isinstance(denied, Denied)
+    assert (denied.reason, denied.observed) == (DenyReason.NOT_SUPPORTED, 9)
+    assert denied.rule == "intent policy: 0 IOC sweep, 1 aggressive chase"

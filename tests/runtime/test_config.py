@@ -8,9 +8,11 @@ import pytest
 from pydantic import BaseModel
 
 from connectors.errors import ConfigError
-from risk.limits import Limits
-from runtime import config
+from risk.limits import AMOUNTS, UNSET, Limits
+from runtime import config, config_limit_sections
 from runtime.config import Config, load, load_limits, paper_limits
+from runtime.config_limit_sections import LimitsSection
+from runtime.config_limits import limits_of
 from runtime.config_types import Section
 from runtime.sim.paper import Fees
 
@@ -62,22 +64,28 @@ def test_the_process_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_numbers_are_exact() -> None:
     """0.1 is a tenth, not the float next to it: a digit lost here would be a limit moved."""
     limits = load_limits(file("l.toml", LIMITS))
-    assert limits == Limits(
+    assert limits.scopes == ()
+    assert limits.account == Limits(
         max_position_1e8=10_000_000, max_order_notional_1e9=1_000_250_000_000, max_order_rate=5,
         price_collar_bps=100, max_daily_loss_1e9=3_000_000_000,
     )  # fmt: skip
     long = LIMITS.replace("1000.25", "9007199254.740993123")  # beyond 2^53 at its ninth decimal
-    assert load_limits(file("l.toml", long)).max_order_notional_1e9 == 9_007_199_254_740_993_123
+    assert load_limits(file("l.toml", long)).account.max_order_notional_1e9 == 9_007_199_254_740_993_123
     section = load([file("l.toml", LIMITS)], {"GATEWAY__LIMITS__MAX_POSITION": "0.30000001"}).limits
     assert section is not None
     assert section.max_position == Decimal("0.30000001")
 
 
 def test_the_shipped_paper_limits() -> None:
-    assert paper_limits() == Limits(
+    tree = paper_limits()
+    assert tree.account == Limits(
         max_position_1e8=10 * 10**8, max_order_notional_1e9=100_000 * 10**9, max_order_rate=50, price_collar_bps=500,
-        max_daily_loss_1e9=10_000 * 10**9, max_book_age_ns=5 * 10**9,
+        max_daily_loss_1e9=10_000 * 10**9, max_book_age_ns=5 * 10**9, max_order_qty_1e8=10 * 10**8,
+        max_capital_1e9=10_000_000 * 10**9, max_drawdown_1e9=15_000 * 10**9, collar_window_bps=1000,
+        max_refusals=10_000, refusal_window_ns=60 * 10**9,
     )  # fmt: skip
+    assert (tree.scopes, tree.instruments, tree.promoted) == ((), None, ())
+    assert tree.origin("account", "max_position_1e8") == "paper.toml:5"
 
 
 BAD_LIMITS = [
@@ -93,6 +101,7 @@ BAD_LIMITS = [
     ("max_position", "0.123456789", "more than 8 decimals"),
     ("max_order_notional", "0.0000000001", "more than 9 decimals"),
     ("max_position", "92233720368.54775808", "too large"),
+    ("max_position", "92233720368.54775807", "too large"),  # which would mean that nobody said it
     ("max_position", "1e400", "length"),
     ("max_daily_loss", "1e999999999", "length"),
     ("max_order_rate", "2.5", "integer"),
@@ -106,13 +115,13 @@ BAD_LIMITS = [
 
 @pytest.mark.parametrize(("key", "value", "said"), BAD_LIMITS)
 @pytest.mark.parametrize("door", ["limits file", "config file"])
-def test_a_bad_value_names_file_key_value_and_mend(key: str, value: str, said: str, door: str) -> None:
+def test_a_bad_value_names_file_line_key_value_and_mend(key: str, value: str, said: str, door: str) -> None:
     lines = [f"{key} = {value}" if line.startswith(f"{key} ") else line for line in LIMITS.splitlines()]
     path = file("bad.toml", "\n".join(lines))
     with pytest.raises(ConfigError) as caught:
         load_limits(path) if door == "limits file" else load([path], {})
     error = caught.value
-    assert error.place == "bad.toml"
+    assert error.place == f"bad.toml:{1 + lines.index(f'{key} = {value}')}"
     assert f"limits.{key}" in error.problem
     assert said in error.problem
     assert error.mend
@@ -128,6 +137,21 @@ def test_a_bad_value_names_file_key_value_and_mend(key: str, value: str, said: s
         ("[limitz]\n", "limitz: is not a setting", "did you mean limits?"),
         ("[zzz]\n", "zzz: is not a setting", "the settings here are: limits, paper"),
         ("limits = 3", "limits: ", "see docs"),
+        ("[paper.balances.kraken]\nUSD = -1", "paper.balances.kraken.USD: ", "what is there at the start"),
+        ("[paper.balances.kraken]\nUSD = nan", "paper.balances.kraken.USD: ", "what is there at the start"),
+        ("[paper.balances.kraken]\nUSD = true", "paper.balances.kraken.USD: a number", "what is there at the start"),
+        ("[paper.balances]\nUSD = 1", "paper.balances.USD: ", "what is there at the start"),
+        ("[paper.balances.kraken]\nUSD = 0.123456789", "paper.balances.kraken.USD: ", "use at most 8 decimals"),
+        ("[paper.balances.kraken]\nUSD = 1e12", "paper.balances.kraken.USD = 1E+12 is too large", "63 bits"),
+        ("[journal]\ndurability = 'none'", "journal.durability: ", "what it survives"),
+        ("[journal]\nfile = 'x'", "journal.file: is not a setting", "the settings here are: path, durability"),
+        ("[kill]\ndrill_max_age_h = 0", "kill.drill_max_age_h: ", "hours after which"),
+        (
+            f"[kill.override_keys]\nada = '{'ab' * 32}'\nbob = '{'AB' * 32}'",
+            "kill.override_keys: a name",
+            "who may sign",
+        ),
+        ("[kill.override_keys]\nada = '12'", "kill.override_keys.ada: 64 hexadecimal digits", "who may sign"),
         ("[venues.kraken]\nurll = 'x'", "venues.kraken.urll: is not a setting", "did you mean url?"),
         ("[venues.kraken]\ndepth = 'ten'", "venues.kraken.depth: ", "levels a side"),
         ("[venues.kraken]\nurl = 'https://ws.kraken.com/v2'", "venues.kraken.url: ", "WebSocket address"),
@@ -148,7 +172,7 @@ def test_a_bad_value_names_file_key_value_and_mend(key: str, value: str, said: s
 def test_a_mistake_in_a_file_is_placed_and_mended(text: str, where: str, mend: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load([file("my.toml", text)], {})
-    assert caught.value.place == "my.toml"
+    assert caught.value.place.partition(":")[0] == "my.toml"
     assert where in caught.value.problem
     assert mend in caught.value.mend
 
@@ -158,13 +182,13 @@ def test_a_mistake_is_placed_where_it_stands() -> None:
     file("gateway.toml", LIMITS)
     with pytest.raises(ConfigError) as caught:
         load([file("over.toml", "[limits]\nmax_order_rate = -3")], {})
-    assert caught.value.place == "over.toml"
+    assert caught.value.place == "over.toml:2"
     with pytest.raises(ConfigError) as caught:
         load([], {"GATEWAY__LIMITS__MAX_ORDER_RATE": "-3"})
-    assert caught.value.place == "environment"
+    assert caught.value.place == "environment GATEWAY__LIMITS__MAX_ORDER_RATE"
     with pytest.raises(ConfigError) as caught:
         load([file("over.toml", "[limits]\nmax_position = 0.000000001")], {})
-    assert caught.value.place == "over.toml"
+    assert caught.value.place == "over.toml:2"
 
 
 @pytest.mark.parametrize(
@@ -181,7 +205,7 @@ def test_a_mistake_is_placed_where_it_stands() -> None:
 def test_a_mistake_in_the_environment_is_a_clear_error(environment: dict[str, str]) -> None:
     with pytest.raises(ConfigError) as caught:
         load([], environment)
-    assert caught.value.place in {"environment", "configuration"}
+    assert caught.value.place.startswith(("environment", "configuration"))
     assert caught.value.mend
 
 
@@ -207,7 +231,26 @@ def test_a_config_knows_where_each_setting_stands() -> None:
     config_ = load([file("my.toml", "[venues.kraken]\ndepth = 25")], {"GATEWAY__SERVE__SYMBOLS": "A/B, C/D,"})
     assert config_.serve.symbols == ["A/B", "C/D"]
     assert config_.origin("venues.kraken.depth") == "my.toml"
-    assert config_.origin("serve.symbols") == "environment"
+    assert config_.origin("serve.symbols") == "environment GATEWAY__SERVE__SYMBOLS"
+
+
+def test_what_the_paper_venues_hold() -> None:
+    assert load([], {}).balances() == {}
+    text = "[paper.balances.kraken]\nUSD = 100000\nBTC = 2.00000001\nETH = 0\n[paper.balances.sim]\n"
+    balances = load([file("my.toml", text)], {}).balances()
+    assert balances == {"kraken": {"USD": 100_000 * 10**8, "BTC": 200_000_001, "ETH": 0}, "sim": {}}
+
+
+def test_journal_and_kill_switch() -> None:
+    plain = load([], {})
+    assert (plain.journal.path, plain.journal.durability) == ("", "process")
+    assert (plain.kill.file, plain.kill.override_keys) == ("", {})
+    assert plain.kill.drill_max_age_h == 168
+    text = f"[journal]\ndurability = 'power'\n[kill]\nfile = 'STOP'\n[kill.override_keys]\nada = '{'AB' * 32}'"
+    said = load([file("my.toml", text)], {"GATEWAY__KILL__DRILL_MAX_AGE_H": "0.5"})
+    assert (said.journal.durability, said.kill.file) == ("power", "STOP")
+    assert said.kill.drill_max_age_h == Decimal("0.5")
+    assert said.kill.override_keys == {"ada": "ab" * 32}
 
 
 def test_a_limits_file_holds_limits_alone() -> None:
@@ -216,7 +259,7 @@ def test_a_limits_file_holds_limits_alone() -> None:
         load_limits(file("l.toml", LIMITS + "[serve]\n[paper]\n"))
     assert "--config" in caught.value.mend
     with pytest.raises(ConfigError) as caught:
-        config.limits_of(None, str)
+        limits_of(None, str)
     assert "docs/configuration.md" in caught.value.mend
 
 
@@ -231,7 +274,8 @@ def test_utf8_whatever_the_locale() -> None:
 
 
 def sections(model: type[BaseModel]) -> list[type[BaseModel]]:
-    return [item for item in vars(config).values() if isinstance(item, type) and issubclass(item, model)]
+    named = vars(config) | vars(config_limit_sections)
+    return [item for item in named.values() if isinstance(item, type) and issubclass(item, model)]
 
 
 def test_every_setting_is_described() -> None:
@@ -241,12 +285,15 @@ def test_every_setting_is_described() -> None:
         if section not in {Section, Config}
         for name, field in section.model_fields.items()
     ]
-    assert len(settings) >= 15
+    assert len(settings) >= 90
     assert [name for name, field in settings if not field.description] == []
     assert all(section.__doc__ for section in sections(Section) if section is not Section)
 
 
 def test_no_amount_of_money_has_a_default() -> None:
-    required = {name for name, field in config.LimitsSection.model_fields.items() if field.is_required()}
+    required = {name for name, field in LimitsSection.model_fields.items() if field.is_required()}
     assert required == {"max_position", "max_order_notional", "max_order_rate", "price_collar_bps", "max_daily_loss"}
     assert load([], {}).limits is None
+    least = limits_of(LimitsSection.model_validate(dict.fromkeys(required, 1)), str).account
+    said = {"max_position_1e8", "max_order_notional_1e9", "max_daily_loss_1e9"}
+    assert {key for key in AMOUNTS if getattr(least, key) != UNSET} == said

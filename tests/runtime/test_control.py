@@ -17,14 +17,16 @@ from typer.testing import CliRunner
 
 from connectors.errors import ConfigError
 from connectors.registry import load
-from runtime import control
+from runtime import control, control_client
 from runtime.abi import Generation
 from runtime.cli import app
 from runtime.config import paper_limits
-from runtime.control import Request, ask
+from runtime.control_client import Request, ask
 from runtime.deploy import Guests, spec_of, venue_spec
 from runtime.inputs import Command, Input
+from runtime.killswitch import KillSwitch
 from runtime.live import serve
+from runtime.person import Person, Surroundings
 from runtime.regions import parse_param
 from runtime.screen import Screen
 from runtime.session import Session
@@ -117,7 +119,7 @@ async def test_what_is_refused_is_told_and_becomes_no_input(
 
 
 class Door:
-    """The control server on a session of its own: `answer` without a socket."""
+    """The control server on a session of its own: `answer` without a socket. Within a running loop."""
 
     def __init__(self, *specs: AlgoSpec, is_fed: bool = True) -> None:
         self.world = World(algos=specs)
@@ -125,21 +127,27 @@ class Door:
         self.fed: list[Input] = []
         self.said: list[str] = []
         self.is_fed = is_fed
-        self._server = control.ControlServer(
-            Path("none"), self.session, self._feed, lambda text, _: self.said.append(text)
-        )
+        self.switch = KillSwitch(self.session, self.feed, self.tell)
+        self.switch.attach(asyncio.get_running_loop())
+        self.around = Surroundings()
+        self.person = Person(self.session, self.switch, self.feed, self.tell, self.around, lambda: 1)
+        self.server = control.ControlServer(Path("none"), self.switch, self.person, self.tell)
 
-    def _feed(self, given: Input) -> None:
+    def tell(self, text: str, _level: str) -> None:
+        self.said.append(text)
+
+    def feed(self, given: Input) -> None:
+        if self.switch.waiting:
+            self.switch.take()
         self.fed.append(given)
         if self.is_fed:
             self.session.step(given, 1, lambda _: None)
 
-    def set(self, target: str) -> dict[str, Any]:
-        line = {"command": "set", "who": "ana", "target": target, "params": [[0, 0, 5]]}
-        return self._server.answer(json.dumps(line).encode())
+    async def ask(self, **request: Any) -> dict[str, Any]:
+        return await self.server.answer(json.dumps(request).encode())
 
-    def answer(self, line: bytes) -> dict[str, Any]:
-        return self._server.answer(line)
+    async def set(self, target: str) -> dict[str, Any]:
+        return await self.ask(command="set", who="ana", target=target, params=[[0, 0, 5]])
 
 
 def spec(name: str, generation: Generation = Generation.V0_4) -> AlgoSpec:
@@ -152,39 +160,40 @@ def spec(name: str, generation: Generation = Generation.V0_4) -> AlgoSpec:
      b'{"command":' * 5_000, b'{"command":"set","params":' + b"[" * 50_000, b"\xff", b"", b"7",
      b'{"command":"set","params":[[' + b"9" * 5_000 + b",0,0]]}"],
 )  # fmt: skip
-def test_no_line_makes_it_raise(line: bytes) -> None:
-    answer = Door(spec("mm")).answer(line)
+async def test_no_line_makes_it_raise(line: bytes) -> None:
+    answer = await Door(spec("mm")).server.answer(line)
     assert not answer["ok"]
     assert answer["text"].startswith("cannot be read")
 
 
-def test_a_decoder_that_gives_up_does_not_make_it_raise(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_decoder_that_gives_up_does_not_make_it_raise(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a line may hold what nobody reads, msgspec skips it by recursion, which ends in no DecodeError."""
 
     def decode(*_: object, **__: object) -> None:
         raise RecursionError("maximum recursion depth exceeded")
 
     monkeypatch.setattr(msgspec.json, "decode", decode)
-    assert Door(spec("mm")).answer(b"{}")["text"].startswith("cannot be read: maximum recursion")
+    answer = await Door(spec("mm")).server.answer(b"{}")
+    assert answer["text"].startswith("cannot be read: maximum recursion")
 
 
-def test_what_an_algo_would_never_see_is_refused_with_the_reason() -> None:
+async def test_what_an_algo_would_never_see_is_refused_with_the_reason() -> None:
     door = Door(spec("mm"), spec("old", Generation.V0_3), spec("out"))
-    assert door.set("mm") == {"ok": True, "text": "mm: 1 set, seen at its next callback"}
-    assert "generation 0.3 cannot read parameters" in door.set("old")["text"]
+    assert await door.set("mm") == {"ok": True, "text": "mm: 1 set, seen at its next callback"}
+    assert "generation 0.3 cannot read parameters" in (await door.set("old"))["text"]
     out = door.session.engine.algos[2]
     out.is_alive = False
-    assert "out: it is disabled" in door.set("out")["text"]
+    assert "out: it is disabled" in (await door.set("out"))["text"]
     door.session.step(Command("stop"), 2, lambda _: None)
-    assert "mm: the session has ended" in door.set("mm")["text"]
+    assert "mm: the session has ended" in (await door.set("mm"))["text"]
     assert len(door.fed) == 1
     assert door.said == ["ana set parameters of mm"]
 
 
-def test_what_the_engine_did_not_take_is_not_called_set() -> None:
+async def test_what_the_engine_did_not_take_is_not_called_set() -> None:
     """A session that broke takes no input any more, though nobody stopped it."""
     door = Door(spec("mm"), is_fed=False)
-    assert door.set("mm") == {"ok": False, "text": "mm: nothing was set: the session is ending"}
+    assert (await door.set("mm"))["text"] == "mm: nothing was set: the session is ending"
     assert door.said == []
 
 
@@ -216,20 +225,59 @@ async def test_the_umask_is_its_own_again_before_anything_is_awaited(
     """Whatever runs meanwhile would make its files unreadable to those who may read them."""
     before = os.umask(0o022)
     seen: list[int] = []
+    start_server = asyncio.start_unix_server
 
-    async def start(*_: Any, sock: socket.socket, **__: Any) -> None:
+    async def start(*given: Any, **named: Any) -> asyncio.Server:
         os.umask(current := os.umask(0o777))
         seen.append(current)
-        sock.close()
+        return await start_server(*given, **named)
 
     monkeypatch.setattr(asyncio, "start_unix_server", start)
     door = Door(spec("mm"))
     try:
-        async with control.ControlServer(tmp_path / "c.sock", door.session, door._feed, lambda *_: None):
+        async with control.ControlServer(tmp_path / "c.sock", door.switch, door.person, lambda *_: None):
             assert oct((tmp_path / "c.sock").stat().st_mode & 0o777) == "0o600"
     finally:
         os.umask(before)
     assert seen == [0o022]
+
+
+async def test_while_the_loop_is_busy_a_status_is_shown_a_kill_is_noted_and_nothing_else_is_done_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "MAIN_S", 0.05)
+    monkeypatch.setattr(control, "PROOF_S", 0.05)
+    monkeypatch.setattr(control, "SNAPSHOT_S", 0.05)
+    door, path, told = Door(spec("mm")), tmp_path / "c.sock", list[Any]()
+
+    def outside() -> None:
+        told.append(ask(path, Request("status")))
+        with pytest.raises(ConfigError, match="the gateway is busy, nothing was done"):
+            ask(path, Request("set", "ana", "mm", (parse_param("0", 5),)))
+        told.append(ask(path, Request("kill", "ana")))
+
+    async with control.ControlServer(path, door.switch, door.person, door.tell):
+        thread = threading.Thread(target=outside)
+        thread.start()
+        thread.join()  # this is the main loop: nothing of it runs meanwhile
+        assert (told[0]["state"], told[0]["algos"][0]["name"], door.fed) == ("ACTIVE", "mm", [])
+        assert told[1]["problem"] == "the main loop has not taken it yet: it will before its next input"
+        await asyncio.sleep(0.02)
+        assert [(given.name, given.who) for given in door.fed if isinstance(given, Command)] == [("kill", "ana")]
+        after = await asyncio.to_thread(ask, path, Request("status"))
+        assert (after["state"], after["busy_ms"]) == ("HALTED", 0)
+
+
+async def test_a_session_whose_money_is_broken_is_shown_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    door = Door(spec("mm"))
+    monkeypatch.setattr(type(door.session.engine.gate), "standing", lambda _: 1 // 0)
+    status = await door.ask(command="status")
+    assert (status["ok"], status["limits"]) == (True, [])
+    assert "limits cannot be told: ZeroDivisionError" in " ".join(status["not_ready"])
+    monkeypatch.setattr(door.person, "look", lambda: 1 // 0)
+    monkeypatch.setattr(door.person, "seen", lambda: 1 // 0)
+    answer = await door.ask(command="status")
+    assert answer["text"].startswith("a fault of the gateway's: ZeroDivisionError")
 
 
 async def test_nonsense_and_endless_lines_harm_nobody(tmp_path: Path) -> None:
@@ -274,7 +322,7 @@ def test_a_dead_gateways_socket_is_replaced_and_another_file_is_not(tmp_path: Pa
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_without_a_name_the_only_gateway_is_meant(count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    folder = control.folder()
+    folder = control_client.folder()
     assert oct(folder.stat().st_mode & 0o777) == "0o700"
     servers = []
     for number in range(count):
@@ -284,10 +332,10 @@ def test_without_a_name_the_only_gateway_is_meant(count: int, tmp_path: Path, mo
         servers.append(server)
     try:
         if count == 1:
-            assert control.find(None) == folder / "0.sock"
+            assert control_client.find(None) == folder / "0.sock"
         else:
             with pytest.raises(ConfigError, match=f"{count} gateways run here"):
-                control.find(None)
+                control_client.find(None)
     finally:
         for server in servers:
             server.close()
@@ -298,7 +346,7 @@ def test_a_folder_open_to_others_is_not_used(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "venuegate").mkdir(mode=0o755)
     (tmp_path / "venuegate").chmod(0o755)
     with pytest.raises(ConfigError, match="is open to others"):
-        control.folder()
+        control_client.folder()
 
 
 def test_a_gateway_that_hangs_up_is_one_clear_error(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from websockets.asyncio.server import serve as serve_websocket
 from connectors.registry import load
 from connectors.session import Output
 from connectors.venues.kraken.session import KrakenMarket
-from risk.checks import TradingState
+from risk.states import TradingState
 from runtime import net
 from runtime.config import paper_limits
 from runtime.deploy import Guests, spec_of, venue_spec

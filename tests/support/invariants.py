@@ -1,22 +1,26 @@
 """What holds after every turn of the engine, whatever came in; held against the engine's records from outside.
 
 Always: the gate's and the OMS's accounts agree, and so does what guests are shown; approvals rise and nothing is sent
-without one; after `kill` nothing is open but what a cancel is on its way for, and nothing new passes; each message is
-accounted for once; an intent gets no more than it asked for.
+without one; in a scope that is halted nothing is open but what a cancel is on its way for, and nothing new passes; a
+`kill` of all or a venue is one cancel-all for each venue where something is open, and nothing else sends one; each
+message is accounted for once; an intent gets no more than it asked for; the point of exit never finds a difference.
 
-Where reports of one order come in order and once (`is_ordered`): position and open orders together never pass
-`max_position`. A cancel's ack that overtakes executions, or an amend's told twice, frees what is still at risk.
-Where they come at once (`is_prompt`): after `kill` nothing is open at all.
+Where reports of one order come in order and once (`is_ordered`): position and open orders together never pass a
+scope's `max_position`, and no two open orders of the account could trade with each other. A cancel's ack that
+overtakes executions, or an amend's told twice, frees what is still at risk. Where they come at once (`is_prompt`): in
+a scope that is halted nothing is open at all.
 """
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from struct import Struct
 from typing import Any
 
 from connectors.events import ExecReport, ExecType, RejectCode
-from connectors.orders import Action
+from connectors.orders import Action, OrderType
+from risk.happenings import Switched
+from risk.states import TradingState
 from runtime import abi
 from runtime.abi import ActionKind, GuestStatus
 from runtime.engine import Engine
@@ -71,7 +75,8 @@ class Invariants:
         self._guests = guests
         self._is_prompt = is_prompt
         self._is_ordered = is_ordered
-        self._is_halted = False
+        self._halted: set[str] = set()
+        self._open: dict[str, int] = {}  # client order id → market, after the turn before
         self._approval = self._action = 0
         self._approved: dict[str, set[str]] = {"add_order": set(), "amend_order": set(), "cancel_order": set()}
         self._sent: set[str] = set()
@@ -92,16 +97,33 @@ class Invariants:
             self._rejects.append((len(trace), (algo, order_id)))
 
     def check(self, given: Input) -> None:
-        if isinstance(given, Command) and given.name in ("kill", "arm"):
-            self._is_halted = given.name == "kill"
+        scope = (given.target or "all") if isinstance(given, Command) and given.name in ("kill", "arm") else ""
+        is_kill = isinstance(given, Command) and given.name == "kill"
+        if is_kill:
+            self._halted.add(scope)
+        elif scope:
+            self._halted = set() if scope == "all" else self._halted - {scope}
         self._trace()
         self._money()
         self._orders()
-        if self._is_halted:
-            self._halted(is_now=isinstance(given, Command) and given.name == "kill")
+        self._asides(scope if is_kill else "")
+        self._stopped(scope if is_kill else "")
+        if self._engine.tap.difference:
+            raise ViolationError(f"the point of exit: {self._engine.tap.difference}")
         for algo in self._engine.algos:
             self._table(algo)
         self._messages()
+        self._open = {name: live.instrument for name, live in self._engine.gate.account.live.items()}
+
+    def _scopes(self, algo: int, market: int) -> set[str]:
+        """Those an order lies in, from the session's own names."""
+        engine = self._engine
+        venue, _, rest = engine.names[market].partition(":")
+        symbol = next((port.pools[market].symbol for port in engine.ports.values() if market in port.pools), rest)
+        return {
+            "all", f"venue:{venue}", f"instrument:{symbol}", f"instrument:{engine.names[market]}",
+            f"algo:{engine.algos[algo].name}",
+        }  # fmt: skip
 
     # --- what went out ---------------------------------------------------------------------------------------------
 
@@ -139,8 +161,11 @@ class Invariants:
         if record.approval <= self._approval:
             raise ViolationError(f"approval {record.approval} after {self._approval}")
         self._approval = record.approval
-        if self._is_halted and kind != ActionKind.CANCEL:
-            raise ViolationError(f"approved though killed: {record.action}")
+        if kind != ActionKind.CANCEL:
+            oms = self._engine.oms
+            order = oms.orders.get(record.client_order_id) or oms.finished[record.client_order_id]
+            if stopped := self._scopes(record.algo, order.instrument) & self._halted:
+                raise ViolationError(f"approved though killed, {stopped}: {record.action}")
         method = {ActionKind.CANCEL: "cancel_order", ActionKind.AMEND: "amend_order"}.get(ActionKind(kind), "add_order")
         self._approved[method].add(record.client_order_id)
         if kind == ActionKind.INTENT and not is_later:
@@ -183,15 +208,41 @@ class Invariants:
             held[market] += position.qty_1e8
         for live in account.live.values():
             (buys if live.side > 0 else sells)[live.instrument] += live.leaves_1e8
-        most = engine.gate.limits.max_position_1e8
+        owns = Counter({key: position.qty_1e8 for key, position in engine.oms.positions.items()})
         for market, exposure in enumerate(account.exposures):
             if exposure.position_1e8 != held[market]:
                 raise ViolationError(f"market {market}: gate holds {exposure.position_1e8}, OMS {held[market]}")
             if (exposure.open_buy_1e8, exposure.open_sell_1e8) != (buys[market], sells[market]):
                 raise ViolationError(f"market {market}: the sums of what is open are not those of its orders")
-            worst = max(exposure.worst_1e8(1, 0), exposure.worst_1e8(-1, 0))
-            if self._is_ordered and worst > most:
-                raise ViolationError(f"market {market}: worst case {worst} of {most}")
+            for algo, own in enumerate(account.owns):
+                if own[market].position_1e8 != owns[algo, market]:
+                    raise ViolationError(f"market {market}: gate holds other than the OMS of algo {algo}")
+        if self._is_ordered:
+            self._positions(held, buys, sells)
+
+    def _positions(self, held: Counter[int], buys: Counter[int], sells: Counter[int]) -> None:
+        """Each scope's position, summed over its markets of one base currency, is within what it says."""
+        engine = self._engine
+        worst = defaultdict[tuple[str, str], int](int)
+        algos: dict[int, list[Counter[int]]] = {a: [Counter(), Counter(), Counter()] for a in range(len(engine.algos))}
+        for (algo, market), position in engine.oms.positions.items():
+            algos[algo][0][market] = position.qty_1e8
+        for live in engine.gate.account.live.values():
+            algos[live.algo][1 if live.side > 0 else 2][live.instrument] += live.leaves_1e8
+        for market in range(len(engine.names)):
+            base = engine.gate.markets[market].symbol.partition("/")[0]
+            longest = max(held[market] + buys[market], sells[market] - held[market], 0)
+            for scope in self._scopes(0, market) - {"all", f"algo:{engine.algos[0].name}"} | {"account"}:
+                worst[scope, base] += longest
+            for algo, (own, own_buys, own_sells) in algos.items():
+                longest = max(own[market] + own_buys[market], own_sells[market] - own[market], 0)
+                worst[f"algo:{engine.algos[algo].name}", base] += longest
+        said = {scope.label: scope.values.get("max_position_1e8") for scope in engine.gate.tree.scopes}
+        said["account"] = engine.gate.tree.account.max_position_1e8
+        for (scope, base), total in worst.items():
+            most = said.get(scope)
+            if most is not None and total > most:
+                raise ViolationError(f"{scope}: worst case {total} {base} of {most}")
 
     def _orders(self) -> None:
         """The same orders are open for gate and OMS; intents wait or have one open."""
@@ -209,21 +260,62 @@ class Invariants:
             raise ViolationError(f"intents waiting {waiting}, ids reserved {engine.gate.reserved}")
         if not intents.keys() <= waiting | account.open_ids.keys():
             raise ViolationError("an intent neither waits nor has an order open")
+        if self._is_ordered:
+            self._crossing()
 
-    def _halted(self, *, is_now: bool) -> None:
-        """After `kill`: what is open was asked to be gone in that turn, and no intent is left."""
+    def _crossing(self) -> None:
+        """No two open orders of the account could trade with each other."""
+        highest, lowest = dict[int, int](), dict[int, int]()
+        for order in self._engine.oms.orders.values():
+            market, is_market = order.instrument, order.order_type == OrderType.MARKET
+            if order.side > 0:
+                highest[market] = max(highest.get(market, 0), 2**64 if is_market else order.px_1e9)
+            else:
+                lowest[market] = min(lowest.get(market, 2**64), 0 if is_market else order.px_1e9)
+        for market in highest.keys() & lowest.keys():
+            if highest[market] >= lowest[market]:
+                raise ViolationError(f"market {market}: own orders cross, {highest[market]} ≥ {lowest[market]}")
+
+    # --- what is halted --------------------------------------------------------------------------------------------
+
+    def _asides(self, killed: str) -> None:
+        """What the gate halted by itself is halted; a cancel-all is for whole venues alone, one each."""
         engine = self._engine
-        live = engine.gate.account.live
-        if engine.desk.intents.open or (self._is_prompt and live):
-            raise ViolationError(f"killed, and open: {[*live]}, intents {[*engine.desk.intents.open]}")
-        if is_now:
-            cancelled = {
-                record.client_order_id
-                for record in engine.trace
-                if isinstance(record, ActionRecord) and record.by == "gateway" and record.approval
-            }
-            if not live.keys() <= cancelled:
-                raise ViolationError(f"killed, and not cancelled: {live.keys() - cancelled}")
+        scopes = [one.scope for one in engine.asides if isinstance(one, Switched) and one.after is TradingState.HALTED]
+        self._halted |= {*scopes}
+        sent = [record for record in engine.trace if isinstance(record, bytes) and b'"cancel_all"' in record]
+        whole = [scope for scope in {*scopes, killed} if scope == "all" or scope.startswith("venue:")]
+        encoding = [f"venue:{port.name}" for port in engine.ports.values() if port.spec.venue.orders is not None]
+        there = {f"venue:{engine.names[market].partition(':')[0]}" for market in self._open.values()} & {*encoding}
+        meant = {venue for venue in encoding if "all" in whole or venue in whole}
+        if whole == [killed] and len(sent) != len(there & meant):
+            raise ViolationError(f"kill of {killed}: {len(sent)} cancel-alls for {there & meant}")
+        if len(sent) > len(meant) * len(whole):
+            raise ViolationError(f"{len(sent)} cancel-alls, and {whole} was halted")
+
+    def _stopped(self, killed: str) -> None:
+        """What is open in a halted scope was asked to be gone in the turn it was killed, and no intent is left."""
+        engine = self._engine
+        intents = [key for key, intent in engine.desk.intents.open.items() if self._is_in(intent.algo, intent.market)]
+        live = {
+            name: one for name, one in engine.gate.account.live.items() if self._is_in(one.algo, one.instrument)
+        }  # fmt: skip
+        if intents or (self._is_prompt and live):
+            raise ViolationError(f"killed, and open: {[*live]}, intents {intents}")
+        cancelled = {
+            record.client_order_id
+            for record in engine.trace
+            if isinstance(record, ActionRecord) and record.by == "gateway" and record.approval
+        }
+        by_all = killed == "all" or killed.startswith("venue:")
+        for name, one in live.items():
+            has_encoder = engine.ports[engine.names[one.instrument].partition(":")[0]].spec.venue.orders is not None
+            is_meant = killed in self._scopes(one.algo, one.instrument)
+            if is_meant and name not in cancelled and not (by_all and has_encoder):
+                raise ViolationError(f"killed, and not cancelled: {name}")
+
+    def _is_in(self, algo: int, market: int) -> bool:
+        return not self._halted.isdisjoint(self._scopes(algo, market))
 
     # --- what guests are shown -------------------------------------------------------------------------------------
 

@@ -72,7 +72,7 @@ class Place:
     """One symbol at one venue, or one pool: its book, its mid, what the account holds there, its metadata."""
 
     def __init__(self, venue: VenuePlan, symbol: str, pool: Pool | None = None) -> None:
-        self.symbol = symbol
+        self.venue, self.symbol = venue.name, symbol
         self.shown = Venue(venue.venue_id, 20)
         self.text = DictBook(*FILES[symbol][1:], 8) if symbol in FILES else None
         self.pool = pool

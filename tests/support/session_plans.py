@@ -113,9 +113,11 @@ def one(captures: Path) -> Plan:
         link("kraken", [(at(48.05), metadata(eth_min="0.004", kind="update").decode())]),
         [setting(10.1, "newest", {0: "-8", 31: "2.5e-3"}), setting(11.1, "newest", {0: "1.5"}),
          setting(50.1, "newest", {5: "false", 6: "-3bps"})],
-        [said(46.1, "arm"), said(53.1, "arm"), said(56.05, "reduce"), said(56.12, "arm"), said(END, "stop")],
+        [said(46.1, "arm"), said(50.3, "kill", "algo:old"), said(50.4, "reduce", "algo:old"),
+         said(51.3, "reduce", "instrument:kraken:BTC/USD"), said(53.1, "arm"), said(56.05, "reduce"),
+         said(56.12, "arm"), said(END, "stop")],
     )  # fmt: skip
-    limits = LIMITS | {"max_position_1e8": 5_000_000, "max_daily_loss_1e9": 12 * USD}
+    limits = LIMITS | {"max_position_1e8": 5_000_000, "max_daily_loss_1e9": 7 * USD}
     return Plan((VenuePlan("kraken", 1),), (BTC, ETH), algos, limits, inputs, predicts=True)
 
 
@@ -231,7 +233,8 @@ def many(captures: Path) -> Plan:
         other(rows), chain(), timers(BEGIN + 0.6, END),
         [setting(5.1, "maker", {0: "30bps", 2: "0.4"}), setting(6.1, "maker", {0: "5", 1: "1"}),
          setting(41.1, "second", {31: "8", 0: "1e-3"}), setting(55.36, "third", {4: "false"})],
-        [said(56.5, "kill"), said(57.9, "arm"), said(END, "stop")],
+        [said(43.1, "reduce", "venue:other"), said(44.9, "arm"), said(56.5, "kill"), said(57.9, "arm"),
+         said(END, "stop")],
     )  # fmt: skip
     limits = LIMITS | {"max_position_1e8": 5_000_000, "max_daily_loss_1e9": 1000 * USD}
     return Plan(venues, (BTC, ETH), algos, limits, inputs)

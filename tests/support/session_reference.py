@@ -10,11 +10,12 @@ from itertools import takewhile
 from typing import Any, ClassVar, Final
 
 from connectors.events import ExecReport, ExecType
-from runtime.inputs import ActionRecord, Command, GuestLine, Input, Trace
+from runtime.inputs import ActionRecord, GuestLine, Input, Trace
 from tests.support.nbbo_reference import book
 from tests.support.referee import Call, Fields, calls
-from tests.support.session_markets import Algo, Markets, Order, View, pool_tables
-from tests.support.session_money import ACKED, DEAD, PARTIAL, Chase, Entry, next_order
+from tests.support.session_commands import Commands
+from tests.support.session_markets import Algo, Order, View, pool_tables
+from tests.support.session_money import ACKED, DEAD, PARTIAL, Entry, next_order
 from tests.support.session_records import Mismatch, Nested, differences, fees, flat, mesh_id, nothing
 from tests.support.session_script import Played
 
@@ -36,7 +37,7 @@ NEW, CANCEL, _, INTENT = range(4)
 MARKET, CHASE = 1, 1  # an order's type, an intent's policy
 
 
-class Walk(Markets):
+class Walk(Commands):
     """Goes through a played session; raises Mismatch at the first record or callback that is not as it must be.
 
     `order`: every callback as (turn, algo, name). `records` counts compared records by crate and name; `samples`
@@ -47,23 +48,16 @@ class Walk(Markets):
 
     def __init__(self, played: Played, max_age_ns: int | None = None) -> None:
         super().__init__(played, max_age_ns)
-        self.orders: dict[str, Order] = {}
-        self.chases: dict[tuple[int, int], Chase] = {}
-        self.state = "ACTIVE"
-        self.is_latched = False
         self.mail: deque[tuple[str, str, bytes]] = deque()
         self.day: int | None = None
         self.second: int | None = None
         self.is_first = self.is_new_second = True
-        self.trace: deque[Any] = deque()
         self.taker = ""  # the order whose request is being answered
         self.acting: Algo | None = None
-        self.turn_number = 0
         self.order: list[tuple[int, str, str]] = []
         self.records = Counter[tuple[str, str]]()
         self.samples: dict[tuple[str, str], tuple[Fields, Fields]] = {}
         self.denials = Counter[str]()
-        self.seen = Counter[str]()
 
     # --- turns -----------------------------------------------------------------------------------------------------
 
@@ -154,40 +148,6 @@ class Walk(Markets):
         if algo.is_new and n % 8 == 0 and "peer" in algo.peers:
             self.mail.append((algo.plan.label, "peer", b"\1" + n.to_bytes(8, "little") + b"\2"))
         self.act(algo)
-
-    def command(self, given: Command, meaning: Any) -> None:
-        self.seen[given.name] += 1
-        if given.name == "kill":
-            self.state = "HALTED"
-            self.end_chases()
-        elif given.name == "reduce":
-            self.state = "REDUCING"
-        elif given.name == "arm":
-            self.state = "ACTIVE"
-            for place in self.everywhere() if self.is_latched else []:
-                place.account.restart(place.mid_sum)
-            self.is_latched = False
-        elif given.name == "set":
-            (algo,) = (algo for algo in self.algos if algo.plan.name == given.target)
-            self.seen["set refused"] += not algo.config.set(meaning, self.now_ns)
-        else:
-            self.stop()
-        self.follow()
-
-    def end_chases(self) -> None:
-        """The kill switch ends what waits for another order, and says so."""
-        chases, self.chases = self.chases, {}
-        for (index, order_id), chase in chases.items():
-            if not chase.is_over:
-                self.reject(self.algos[index], order_id, 102, chase.symbol_idx)
-
-    def stop(self) -> None:
-        before, self.state = self.state, "REDUCING" if self.state == "ACTIVE" else self.state
-        for algo in self.algos:
-            self.call(algo, algo.views[0], "on_shutdown")
-            self.act(algo)
-            algo.is_alive = False
-        self.state = before
 
     # --- orders ----------------------------------------------------------------------------------------------------
 
@@ -374,7 +334,7 @@ class Walk(Markets):
         limits, meta = self.plan.limits, view.own.meta
         name = view.own.symbol.replace("/", "-") if meta else ""
         risk = {key: limits[key] for key in SHOWN_LIMITS}
-        risk["reduce_only"] = int(self.state != "ACTIVE" or self.is_latched)
+        risk["reduce_only"] = int(self.is_reducing(algo, view))
         return view.ledger.nested(view.own.mid_sum) | {
             "orders": [entry.nested() for entry in view.table], "order_ct": len(view.table),
             "symbol": meta or UNKNOWN, "risk": risk, "symbol_id": view.symbol_id, "symbol_name": name.encode(),

@@ -289,8 +289,8 @@ def timers(begin: float, end: float) -> Timed:
     return [(at(begin + k / 2) + 7, Timer(), None) for k in range(int(2 * (end - begin)))]
 
 
-def said(seconds: float, name: str) -> tuple[int, Input, Any]:
-    return at(seconds), Command(name, "test"), None
+def said(seconds: float, name: str, scope: str = "") -> tuple[int, Input, Any]:
+    return at(seconds), Command(name, "test", scope), None
 
 
 def setting(seconds: float, target: str, params: dict[int, str]) -> tuple[int, Input, Any]:

@@ -15,12 +15,12 @@ from typing import Any
 
 import msgspec
 
-from connectors.events import ExecReport, ExecType
+from connectors.events import ExecReport, ExecType, PositionReport
 from connectors.orders import Action, OrderType
 from connectors.session import PUBLIC, Output, Send, SessionPlan
 from connectors.venues.kraken import VENUE
-from risk.checks import TradingState
-from risk.limits import Limits
+from risk.limits import UNSET, Limits, LimitTree, Scope
+from risk.states import TradingState
 from runtime import abi
 from runtime.abi import ActionKind
 from runtime.digest import Digest
@@ -40,6 +40,11 @@ IDS = (0, 1, 2, 3, 4, 5, 6, 7, U64, 12345)
 REPORTS = b'{"reports":1}'
 CALLBACKS = ("on_book", "on_nbbo", "on_message", "on_heartbeat", "on_fill", "on_reject", "on_shutdown")
 KINDS = (ActionKind.NEW, ActionKind.CANCEL, ActionKind.AMEND, ActionKind.INTENT)
+SCOPES = (
+    ("venue", "kraken"), ("venue", NAME), ("instrument", "BTC/USD"), ("instrument", "kraken:BTC/USD"), ("algo", "g0"),
+    ("algo", "g1"),
+)  # fmt: skip
+TARGETS = (*[""] * 8, "all", *(f"{kind}:{name}" for kind, name in SCOPES), "venue:other", "algo:g2")
 BROKEN = (b"", b"{", b"\xff", b"[]", b'{"channel":"book"}',
           b'{"channel":"book","type":"update","data":[{"symbol":"BTC/USD"}]}')  # fmt: skip
 AMM = [1, 5, 6, 3000, U64, 2**128 - 1, 2**128 - 1, 0, -(2**31), 2**31 - 1]
@@ -92,9 +97,11 @@ class Post:
                 self._waiting.append(report)
         return here
 
-    def take(self) -> list[ExecReport]:
-        """Some of what waits arrives."""
+    def take(self) -> list[Output]:
+        """Some of what waits arrives; now and then a venue's own word on a position, right or wrong."""
         rng = self._rng
+        if rng.random() < 0.01:
+            return [PositionReport(rng.randrange(4), rng.choice([0, 0, 10**6, -(10**8)]))]
         if rng.random() < 0.05:
             kind = rng.choice(list(ExecType))
             return [ExecReport(client_order_id="nobody's", exec_type=kind, instrument=0, exec_id="x", last_qty_1e8=1)]
@@ -114,18 +121,39 @@ class LateChain(ChainSession):
         self._post = post
 
     def receive(self, frame: bytes, now_ns: int, link: str = PUBLIC, /) -> list[Output]:
-        return list(self._post.take()) if frame == REPORTS else super().receive(frame, now_ns, link)
+        return self._post.take() if frame == REPORTS else super().receive(frame, now_ns, link)
 
 
-def random_limits(rng: Random) -> Limits:
-    return Limits(
+def random_limits(rng: Random) -> LimitTree:
+    """The account's, and of some narrower scopes; the newer controls are there or not."""
+    account = Limits(
         max_position_1e8=rng.choice([10**6, 10**8, 10**10]),
         max_order_notional_1e9=rng.choice([1_000, 100_000, 10**7]) * USD,
         max_order_rate=rng.choice([5, 100, 1_000]),
         price_collar_bps=rng.choice([100, 500, 3_000]),
         max_daily_loss_1e9=rng.choice([1, 50, 10_000]) * USD,
         max_open_orders=rng.choice([4, 32, 32]),
+        max_order_qty_1e8=rng.choice([UNSET, 10**7]),
+        max_capital_1e9=rng.choice([UNSET, 10_000 * USD]),
+        max_drawdown_1e9=rng.choice([UNSET, UNSET, 20 * USD]),
+        max_cancel_rate=rng.choice([UNSET, 5]),
+        collar_window_bps=rng.choice([UNSET, 200]),
+        max_duplicates=rng.choice([UNSET, 2]),
+        max_repeats=rng.choice([UNSET, UNSET, 3]),
+        max_refusals=rng.choice([UNSET, UNSET, UNSET, 60]),
+        max_feed_loss_ns=rng.choice([UNSET, 4 * SECOND]),
     )
+    scopes = [scope for scope in SCOPES if rng.random() < 0.12]
+    return LimitTree(account, tuple(Scope(*scope, _few(rng)) for scope in scopes))
+
+
+def _few(rng: Random) -> dict[str, int]:
+    """What a narrower scope says: some of this."""
+    said = {
+        "max_position_1e8": rng.choice([10**5, 10**7]), "max_daily_loss_1e9": rng.choice([1, 20]) * USD,
+        "max_order_rate": rng.choice([3, 50]), "max_capital_1e9": rng.choice([1_000, 50_000]) * USD,
+    }  # fmt: skip
+    return {key: value for key, value in said.items() if rng.random() < 0.5}
 
 
 def random_price(rng: Random, bid: int, ask: int) -> int:
@@ -179,7 +207,7 @@ class Storm:
             limits=random_limits(rng), venues=(VENUE, OTHER), chains=[late],
         )  # fmt: skip
         for port in self.world.engine.ports.values():
-            for asked in ("submit", "cancel", "amend", "on_book", "on_trade"):
+            for asked in ("submit", "cancel", "cancel_all", "amend", "on_book", "on_trade"):
                 setattr(port.paper, asked, post.wrap(getattr(port.paper, asked)))
         self.invariants = Invariants(
             self.world.engine, self.guests, is_prompt=mode is Mode.CALM, is_ordered=mode is not Mode.TORN
@@ -271,21 +299,21 @@ class Storm:
         self.world.feed(frame(lost=self.rng.choice([0, 1, 2, 3])))
 
     def _command(self) -> None:
-        """Armed again more often than not: a storm that is halted shows little.
-
-        `reduce` is not said while halted: that has a test of its own (test_storm.py).
-        """
+        """Of any scope, and of names that are none; often all is armed again: what is halted shows little."""
         rng = self.rng
         name = rng.choice(["arm"] * 6 + ["kill", "kill", "reduce", "set", "set", "bogus", ""])
+        target = rng.choice(TARGETS) if name in ("kill", "reduce", "arm") else rng.choice(["g0", "g1", "zz", ""])
         if self.world.engine.state is TradingState.HALTED and rng.random() < 0.7:
             name = "arm"
+        if name == "arm" and rng.random() < 0.8:
+            target = ""
         if rng.random() < 0.003:
             name = "stop"
         params = tuple(
             Param(rng.choice([-1, 0, 31, 32, 255]), rng.choice(list(ParamKind)), rng.choice([0, 1, -1, I64, -I64 - 1]))
             for _ in range(rng.randint(0, 3))
         )
-        self.world.feed(Command(name, "x", rng.choice(["g0", "g1", "zz", ""]), params))
+        self.world.feed(Command(name, "x", target, params))
 
     def _link(self) -> None:
         kind = self.rng.choice([LinkDown, LinkUp])

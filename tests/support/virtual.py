@@ -6,13 +6,14 @@ id, each with a market of its own; a chain (tests/support/chain_venue.py) speaks
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
 from connectors.events import ExecReport, Notice
 from connectors.session import Reconnect, Send, Venue, WakeAt
 from connectors.venues.kraken import VENUE
-from risk.limits import Limits
+from risk.limits import Limits, LimitTree
 from runtime.config import paper_limits
 from runtime.engine import Engine
 from runtime.inputs import ActionRecord, Command, Frame, GuestLine, Input, LinkDown, LinkUp, Output, Timer, VenueOutput
@@ -43,14 +44,14 @@ class World:
 
     def __init__(
         self, *, symbols: Sequence[str] = ("BTC/USD",), faults: SimFaults | None = None, algos: Sequence[AlgoSpec] = (),
-        limits: Limits | None = None, depth: int = 10, venues: Sequence[Venue] = (VENUE,),
-        chains: Sequence[VenueSpec] = (),
+        limits: Limits | LimitTree | None = None, depth: int = 10, venues: Sequence[Venue] = (VENUE,),
+        chains: Sequence[VenueSpec] = (), **spec: Any,
     ) -> None:  # fmt: skip
         self.now_ns = START_NS
         self.engine = Engine(
             EngineSpec(
                 venues=(*(VenueSpec(venue=venue, depth=depth) for venue in venues), *chains), symbols=tuple(symbols),
-                limits=limits or paper_limits(), algos=tuple(algos),
+                limits=limits or paper_limits(), algos=tuple(algos), **spec,
             )
         )  # fmt: skip
         self._wires = {
@@ -87,8 +88,8 @@ class World:
     def seconds(self) -> float:
         return (self.now_ns - START_NS) / SECOND
 
-    def command(self, name: str) -> None:
-        self.feed(Command(name, "test"))
+    def command(self, name: str, target: str = "") -> None:
+        self.feed(Command(name, "test", target))
 
     # --- the links -------------------------------------------------------------------------------------------------
 

@@ -342,7 +342,7 @@ def test_over_a_real_node_likewise(
 ) -> None:
     """anvil, Uniswap's published bytecode, its own QuoterV2 and Router02."""
     chain: Chain = market.chain
-    hand, through = followed(market, monkeypatch, paper_limits())
+    hand, through = followed(market, monkeypatch, paper_limits().account)
     pools = [pool for pool in market.plans() if pool.symbol == "ETH/USD"]
     done: Counter[str] = Counter()
 

@@ -4,12 +4,13 @@ import pytest
 
 from connectors.orders import OrderType
 from oms.state import OrderState
-from risk.checks import TradingState
 from risk.denial import DenyReason
 from risk.limits import Limits
+from risk.states import TradingState
 from runtime.host import AlgoHost
 from runtime.spec import AlgoSpec
 from tests.support.guests import every, guest
+from tests.support.puppet import Puppet
 from tests.support.virtual import World
 
 # rests an order far below on the 3rd book, breaks on the 50th
@@ -48,6 +49,10 @@ def test_it_is_disabled_its_orders_are_cancelled_and_the_others_go_on(fault: str
     finished = [order for order in world.engine.oms.finished.values() if order.order_id == 7]
     assert [order.state for order in finished] == [OrderState.CANCELED]
     assert [record.by for record in world.actions if record.algo == 0] == ["algo", "gateway"]
+    causes = world.engine.gate.states.causes
+    assert {scope: (cause.state, cause.what) for scope, cause in causes.items()} == {
+        "algo:bad": (TradingState.HALTED, "guest fault")
+    }
 
     before = world.engine.algos[1].callbacks["on_book"]
     world.run(5)
@@ -72,6 +77,29 @@ def test_a_fault_in_any_callback_counts(callback: str) -> None:
     assert world.engine.algos[0].is_faulty
     assert world.said("algo bad disabled")
     assert world.engine.oms.orders == {}
+
+
+def test_a_guest_that_is_restarted_halts_nothing_until_it_is_not() -> None:
+    """Its first fault is mended by a restart; with the second its algo is halted, until a person arms it."""
+    guest_, other = Puppet("on_book", name="bad"), Puppet("on_book", name="good")
+    guest_.on("on_book", lambda puppet: puppet.trap())
+    specs = [AlgoSpec("bad", guest_, ("BTC/USD",), restarts=1), AlgoSpec("good", other, ("BTC/USD",))]
+    world = World(algos=specs)
+    states = world.engine.gate.states
+    world.run(10, until=lambda: bool(world.said("algo bad disabled")))
+    world.run(0.5)
+    assert states.causes == {}
+    world.run(10, until=lambda: not states.is_quiet)
+    (cause,) = states.causes.values()
+    assert (states.get("algo:bad"), cause.what, cause.who) == (TradingState.HALTED, "guest fault", "gateway")
+    assert guest_.lives == 2
+    assert world.said("algo:bad HALTED by gateway (guest fault)")
+    assert world.engine.state is TradingState.ACTIVE
+    before = other.count("on_book")
+    world.run(1)
+    assert other.count("on_book") > before
+    world.command("arm", "algo:bad")
+    assert states.is_quiet
 
 
 def test_kill_cancels_denies_and_only_a_person_re_arms() -> None:

@@ -7,6 +7,7 @@ from connectors.events import ExecReport, ExecType
 from connectors.orders import Approved, CancelOrder, NewOrder, OrderType
 from connectors.venues.kraken import VENUE
 from risk.denial import DenyReason
+from risk.limits import LimitTree
 from runtime.config import paper_limits
 from runtime.intents import Intent, Policy
 from runtime.sim.paper import PaperOutput
@@ -20,6 +21,12 @@ BIG = 10**8  # 1 BTC: far more than a level holds
 USD = 10**9
 
 
+def paper(**changed: int) -> LimitTree:
+    """The paper limits, some of the account's changed."""
+    tree = paper_limits()
+    return msgspec.structs.replace(tree, account=msgspec.structs.replace(tree.account, **changed))
+
+
 def asked(world: World) -> list[tuple[int, int]]:
     """(price, quantity) of every order that was approved."""
     orders = [*world.engine.oms.orders.values(), *world.engine.oms.finished.values()]
@@ -31,9 +38,9 @@ def ladder(world: World, *asks: tuple[int, int]) -> None:
     world.feed(frame(book=0, bids=[[990 * USD, 10**6]], asks=[[px * USD, sz] for px, sz in asks]))
 
 
-def chain_world(guest: Puppet) -> World:
-    """A chain alone, whose book changes when the test says so."""
-    world = World(algos=[AlgoSpec("a", guest, BTC)], venues=(), chains=[chain(pools=0)])
+def chain_world(guest: Puppet, **changed: int) -> World:
+    """A chain alone, whose book changes when the test says so; some of the account's paper limits changed."""
+    world = World(algos=[AlgoSpec("a", guest, BTC)], venues=(), chains=[chain(pools=0)], limits=paper(**changed))
     world.feed(frame(book=0, bids=[[990 * USD, 10**6]], asks=[[1000 * USD, 10**6]]))
     return world
 
@@ -147,12 +154,14 @@ def test_an_id_is_taken_while_its_intent_lives() -> None:
         (intent(7, 1, 10**6, 1000 * USD, 0, venue_id=3), DenyReason.BAD_VENUE),
         (intent(7, 1, 10**6, 1000 * USD, 1, pool_idx=1), DenyReason.UNKNOWN_POOL),
         (intent(7, 1, 10**6, 1000 * USD, 1, symbol_idx=1), DenyReason.INSTRUMENT_NOT_ALLOWED),
-        (intent(7, 1, 10**15, 1000 * USD, 1), DenyReason.MAX_ORDER_NOTIONAL),
+        (intent(7, 1, 10**15, 1000 * USD, 1), DenyReason.MAX_ORDER_QTY),
+        (intent(7, 1, 10**9, 100_100 * USD, 0), DenyReason.PRICE_COLLAR),
+        (intent(7, 1, 10**9, 1000 * USD, 1), DenyReason.MAX_ORDER_NOTIONAL),
     ],
 )  # fmt: skip
 def test_an_intent_passes_the_gate_like_any_order(wrong: tuple[int, ...], reason: DenyReason) -> None:
     guest = Puppet("on_book").on("on_book", at(2, wrong))  # type: ignore[arg-type]
-    world = chain_world(guest)
+    world = chain_world(guest, max_order_notional_1e9=9_999 * USD)
     ladder(world, (1000, 10**6))
     (record,) = world.actions
     assert record.denied is not None
@@ -268,13 +277,12 @@ def test_a_late_fill_of_an_older_order_with_the_same_id_is_not_the_intents() -> 
 def test_a_cancel_refused_for_its_rate_leaves_the_intent_as_it_was() -> None:
     """Its order is still open, and its time still ends it."""
     chase = intent(7, 1, 10**7, 1008 * USD, Policy.AGGRESSIVE_CHASE, ttl_ms=400)
-    limits = msgspec.structs.replace(paper_limits(), max_order_rate=1)
     guest = Puppet("on_book").on("on_book", at(2, chase))
-    world = World(algos=[AlgoSpec("a", guest, BTC)], venues=(), chains=[chain(pools=0)], limits=limits)
+    world = World(algos=[AlgoSpec("a", guest, BTC)], venues=(), chains=[chain(pools=0)], limits=paper(max_order_rate=1))
     taken = keep_open(world)
     ladder(world, (1000, 10**6))
     ladder(world, (1000, 10**6))
-    world.engine.gate._cancels.add(world.now_ns)  # the budget is used up
+    world.engine.gate.book.cancels["account"].times.append(world.now_ns)  # the budget is used up
     guest.on("on_book", at(1, cancel(7)))
     ladder(world, (1000, 10**6))
     assert world.actions[-1].denied is not None

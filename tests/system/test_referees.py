@@ -78,12 +78,12 @@ def test_what_happened_at_one_venue(walks: Callable[[str], Walk]) -> None:
     least = {
         "new": 50, "trade": 40, "partial": 10, "made": 10, "taken": 10, "dead": 40, "canceled": 20, "rejected": 1,
         "replaced": 1, "set": 3, "set refused": 1, "latched": 1, "midnight": 1, "swept": 1, "arm": 2,
-        "reduce": 1, "stop": 1,
+        "reduce": 3, "kill": 1, "stop": 1,
     }  # fmt: skip
     assert {what: walk.seen[what] for what in least if walk.seen[what] < least[what]} == {}
     assert {
         "UNKNOWN_ORDER", "DAILY_LOSS", "PRICE_COLLAR", "MAX_POSITION", "MAX_ORDER_NOTIONAL", "RATE_LIMIT", "BAD_VENUE",
-        "DUPLICATE_ORDER_ID", "REDUCE_ONLY", "STALE_MARKET_DATA",
+        "DUPLICATE_ORDER_ID", "REDUCE_ONLY", "BOOK_DESYNC", "SELF_TRADE", "KILL_SWITCH",
     } <= walk.denials.keys()  # fmt: skip
 
 
@@ -92,6 +92,7 @@ def test_what_happened_at_three_sources(walks: Callable[[str], Walk]) -> None:
     least = {
         "new": 100, "trade": 60, "partial": 20, "made": 20, "away": 30, "pool": 3, "intent": 15, "stale": 20,
         "rejected": 2, "replaced": 1, "dead": 90, "swept": 1, "kill": 1, "midnight": 1, "set": 4, "set refused": 1,
+        "reduce": 1,
     }  # fmt: skip
     assert {what: walk.seen[what] for what in least if walk.seen[what] < least[what]} == {}
     assert {"KILL_SWITCH", "STALE_VENUE", "UNKNOWN_POOL", "BAD_VENUE", "INSTRUMENT_NOT_ALLOWED"} <= walk.denials.keys()
@@ -241,6 +242,14 @@ class DeafToPools(Walk):
                 view.has_news = False
 
 
+class OfAll(Walk):
+    """A person's word is always meant for all, or a narrower scope shows nobody that it is reducing."""
+
+    def is_reducing(self, algo: Algo, view: View) -> bool:
+        del algo, view
+        return self.is_stopping or self.is_latched or "all" in self.states
+
+
 class Unsettled(Walk):
     """A parameter that was refused is set all the same, or one that was set is not."""
 
@@ -254,6 +263,8 @@ FAULTS: Final = [
     ("one", DeadNever, r"oldest: .*\nAlgoState\.order_ct"),
     ("one", OneDay, r"AlgoState\.session_pnl_1e9"),
     ("one", Unsettled, r"ConfigRegion\.params"),
+    ("one", OfAll, r"AlgoState\.risk\.reduce_only"),
+    ("many", OfAll, r"AlgoState\.risk\.reduce_only"),
     ("many", MarkedElsewhere, r"AlgoState\.unrealized_pnl_1e9"),
     ("many", AnsweredAtOnce, r"on_message \d+ must come"),
     ("many", BeatsFirst, r"on_heartbeat \d+ must come, on_message \d+ came"),
@@ -262,7 +273,7 @@ FAULTS: Final = [
 ]
 
 
-@pytest.mark.parametrize(("name", "walk", "found"), FAULTS, ids=[fault[1].__name__ for fault in FAULTS])
+@pytest.mark.parametrize(("name", "walk", "found"), FAULTS, ids=[f"{fault[1].__name__}-{fault[0]}" for fault in FAULTS])
 def test_a_wrong_rule_is_noticed(name: str, walk: type[Walk], found: str, sessions: dict[str, Played]) -> None:
     """The reference itself made wrong, one rule at a time: had the engine followed that rule, the test would fail."""
     with pytest.raises(Mismatch, match=found):

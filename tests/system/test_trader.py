@@ -167,12 +167,7 @@ class Walk:
     def new(self, row: dict[str, Any]) -> None:
         entry = Entry(row)
         self.shown.table.append(entry)
-        if (
-            self.log
-            and self.log[0][1].startswith("on_reject")
-            and row["order_type"] == "post_only"
-            and not self.is_next_denied()
-        ):
+        if row["order_type"] == "post_only" and self.is_next_rejected(row["order_id"]):
             entry.status = DEAD
             self.reject(row["order_id"], 2)
             return
@@ -182,8 +177,12 @@ class Walk:
         if row["order_type"] in ("market", "ioc", "fok") and entry.status in (ACKED, PARTIAL):
             entry.status = DEAD
 
-    def is_next_denied(self) -> bool:
-        return bool(self.actions) and self.actions[0]["verdict"] == "denied" and self.log[0][1].startswith("on_reject")
+    def is_next_rejected(self, order_id: int) -> bool:
+        """Whether the guest hears now that the venue refused this order; our own refusals have other codes."""
+        if not self.log or not self.log[0][1].startswith("on_reject "):
+            return False
+        told = self.layout.decode("Reject", bytes.fromhex(self.log[0][1].removeprefix("on_reject ")))
+        return bool(told == {"order_id": order_id, "code": 2})
 
 
 def test_algo_state_in_every_callback_is_the_reference(run: Run, layouts: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@
 
 from connectors.pool import DexVenue
 from connectors.session import Capabilities, MarketSession, SessionPlan, Venue
+from connectors.venues.evm.asked import asked
 
 
 def _market(plan: SessionPlan) -> MarketSession:
@@ -19,7 +20,7 @@ def _market(plan: SessionPlan) -> MarketSession:
 def _venue(venue_id: DexVenue) -> Venue:
     return Venue(
         name=venue_id.name.lower(), venue_id=int(venue_id), public_url="",
-        capabilities=Capabilities(depths=(20,), checksum=False, onchain=True), market=_market,
+        capabilities=Capabilities(depths=(20,), checksum=False, onchain=True), market=_market, asked=asked,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from connectors.events import RejectCode
 from connectors.orders import OrderType
 from connectors.session import Capabilities, Venue
+from connectors.venues.kraken.asked import asked
 from connectors.venues.kraken.checksum import checksum
 from connectors.venues.kraken.orders import KrakenOrders
 from connectors.venues.kraken.session import KrakenMarket
@@ -15,6 +16,7 @@ VENUE = Venue(
     market=KrakenMarket,
     orders=KrakenOrders,
     checksum=checksum,
+    asked=asked,
     refusals={
         "post_only_would_cross": (RejectCode.INVALID_PARAMS, "EOrder:Post only order"),
         "unknown_order": (RejectCode.INVALID_PARAMS, "EOrder:Unknown order"),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from connectors.instrument import Instrument
-from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder, OrderType
+from connectors.orders import AmendOrder, Approved, CancelAll, CancelOrder, NewOrder, OrderType
 from connectors.session import Send
 from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS
 
@@ -92,11 +92,11 @@ class KrakenOrders:
         form = template.submit[order.order_type, order.side]
         lots, rest = divmod(order.qty_1e8, _SIZE_ONE)
         rest //= template.size_digit
-        name = order.client_order_id.encode()
+        name, number = order.client_order_id.encode(), approved.approval
         if order.order_type == _MARKET:
-            return Send(LINK, form % (lots, rest, name, approved.approval))
+            return Send(LINK, form % (lots, rest, name, number), number)
         whole, part = divmod(order.px_1e9, _PRICE_ONE)
-        return Send(LINK, form % (whole, part // template.price_digit, lots, rest, name, approved.approval))
+        return Send(LINK, form % (whole, part // template.price_digit, lots, rest, name, number), number)
 
     def amend(self, approved: Approved[AmendOrder], now_ns: int) -> Send:
         """`amend_order` by cl_ord_id; `order_qty` is the total, what is filled included."""
@@ -106,14 +106,18 @@ class KrakenOrders:
         whole, part = divmod(order.px_1e9, _PRICE_ONE)
         lots, rest = divmod(order.qty_1e8, _SIZE_ONE)
         numbers = (whole, part // template.price_digit, lots, rest // template.size_digit)
-        return Send(LINK, template.amend % (order.client_order_id.encode(), *numbers, approved.approval))
+        data = template.amend % (order.client_order_id.encode(), *numbers, approved.approval)
+        return Send(LINK, data, approved.approval)
 
     def cancel(self, approved: Approved[CancelOrder], now_ns: int) -> Send:
         """`cancel_order` by cl_ord_id."""
         del now_ns
-        name = approved.order.client_order_id.encode()
-        return Send(
-            LINK,
-            b'{"method":"cancel_order","params":{"cl_ord_id":["%s"],%s,"req_id":%d}'
-            % (name, _TOKEN, approved.approval),
-        )
+        name, number = approved.order.client_order_id.encode(), approved.approval
+        form = b'{"method":"cancel_order","params":{"cl_ord_id":["%s"],%s,"req_id":%d}'
+        return Send(LINK, form % (name, _TOKEN, number), number)
+
+    def cancel_all(self, approved: Approved[CancelAll], now_ns: int) -> Send:
+        """`cancel_all`: every open order of the account, on all pairs, ours or not."""
+        del now_ns
+        number = approved.approval
+        return Send(LINK, b'{"method":"cancel_all","params":{%s,"req_id":%d}' % (_TOKEN, number), number)

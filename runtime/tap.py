@@ -1,0 +1,198 @@
+"""The point of exit: bytes on their way to a venue are read once more and compared with the approvals, one to one.
+
+What the Knight order asks for (SEC 34-70694): orders *leaving* against orders *entered*. The tap reads bytes as the
+venue will (`Venue.asked`, which shares no code with the encoder) and lets them go when they ask for exactly what one
+approval of the gate says, which no bytes carried before; bytes that ask for nothing carry none. The first difference
+latches: from then on only cancels leave, and those must agree, too.
+
+A tap sees every approval (`approved` is the gate's hook) and is asked about everything that leaves at one place
+(`leaving`). It keeps what has not left yet, and no more.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from connectors.orders import AmendOrder, Approved, Asked, CancelAll, CancelOrder, NewOrder
+from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS, trimmed_text
+from risk.denial import DenyReason
+
+Reader = Callable[[bytes], list[Asked]]
+
+# How many checks there are, from the table of reasons and not from the tuple the gate runs: every reason is a check's,
+# but for these five, which are said where there is no market to judge by, or of any of them.
+_NO_CHECK: Final = frozenset(
+    {DenyReason.RISK_STATE_UNKNOWN, DenyReason.BAD_VENUE, DenyReason.UNKNOWN_POOL, DenyReason.DUPLICATE_ORDER_ID,
+     DenyReason.UNKNOWN_ORDER}
+)  # fmt: skip
+CHECKS_OF_AN_ORDER: Final = len(DenyReason) - len(_NO_CHECK)
+CHECKS_OF_A_CANCEL: Final = 1
+WAITING_MAX: Final = 10_000  # approvals whose bytes have not left; no outbox is ever as long
+_SHOWN_MAX: Final = 80
+_CANCELS: Final = frozenset({"cancel", "cancel_all"})
+_SIDES: Final = {1: "buy", -1: "sell"}
+
+
+class Waiting(msgspec.Struct, frozen=True, array_like=True):
+    """An approval whose bytes have not left: for which venue, and what they must ask for."""
+
+    approval: int
+    venue: str
+    asked: Asked
+    checks: int
+
+
+class Tap:
+    """What leaves at one place. `difference` is the first that was found, in one sentence; "" while there is none.
+
+    `readers`: venue → its `asked`; from a venue without one nothing leaves. `names[market]`: `venue:symbol`, as the
+    gate numbers markets. `silent`: venues whose approved orders are never encoded (chains, on paper).
+    """
+
+    def __init__(
+        self, readers: Mapping[str, Reader | None], names: Sequence[str], silent: Collection[str] = ()
+    ) -> None:
+        self._readers = dict(readers)
+        self._markets = [(venue, symbol) for venue, _, symbol in (name.partition(":") for name in names)]
+        self._silent = frozenset(silent)
+        self._waiting: dict[int, Waiting] = {}
+        self._last = 0  # the highest approval there was
+        self.difference = ""
+        self.passed = 0
+
+    # --- approvals ---------------------------------------------------------------------------------------------------
+
+    def approved(self, approved: Approved[Any]) -> None:
+        """The gate approved this."""
+        venue, asked = self._expected(approved.order)
+        number = approved.approval
+        if self._last and number != self._last + 1:
+            self._latch(f"approval {number} was issued after approval {self._last}")
+        self._last = max(self._last, number)
+        if venue in self._silent:
+            return
+        if len(self._waiting) >= WAITING_MAX:
+            self._latch(f"the bytes of {WAITING_MAX} approvals never left")
+            if asked.what not in _CANCELS:
+                return
+            del self._waiting[next(iter(self._waiting))]
+        self._waiting[number] = Waiting(number, venue, asked, approved.checks)
+
+    def dropped(self, approval: int) -> None:
+        """Its bytes were thrown away and will never leave."""
+        self._waiting.pop(approval, None)
+
+    def unsent(self, what: str, client_order_id: str) -> None:
+        """The outbox threw away this order's new or amend: with a new order everything that waits for it."""
+        gone = [
+            one.approval
+            for one in self._waiting.values()
+            if one.asked.client_order_id == client_order_id and what in ("new", one.asked.what)
+        ]
+        for approval in gone:
+            self.dropped(approval)
+
+    def waiting(self, approval: int) -> Waiting | None:
+        """What the bytes of this approval must ask for, while they have not left."""
+        return self._waiting.get(approval)
+
+    def open(self) -> list[Waiting]:
+        """Approvals whose bytes have not left, the oldest first."""
+        return list(self._waiting.values())
+
+    def _expected(self, order: NewOrder | AmendOrder | CancelOrder | CancelAll) -> tuple[str, Asked]:
+        """What bytes of this order ask for, in the fields that such bytes have."""
+        if type(order) is NewOrder:
+            venue, symbol = self._markets[order.instrument]
+            return venue, Asked(
+                "new", order.client_order_id, symbol, order.side, order.px_1e9, order.qty_1e8, int(order.order_type)
+            )
+        if type(order) is CancelOrder:
+            return self._markets[order.instrument][0], Asked("cancel", order.client_order_id)
+        if type(order) is AmendOrder:
+            asked = Asked("amend", order.client_order_id, px_1e9=order.px_1e9, qty_1e8=order.qty_1e8)
+            return self._markets[order.instrument][0], asked
+        if type(order) is CancelAll:
+            return order.venue, Asked("cancel_all")
+        msg = f"an approval of {type(order).__name__}, which the tap does not know"
+        raise ValueError(msg)
+
+    # --- bytes -------------------------------------------------------------------------------------------------------
+
+    def leaving(self, venue: str, data: bytes, approval: int) -> str:
+        """Asked at the last moment: "" lets these bytes go, anything else is why they must not."""
+        reader = self._readers.get(venue)
+        if reader is None:
+            return self._latch(f"{venue} has nobody who reads what leaves for it")
+        try:
+            found = reader(data)
+        except Exception as error:  # noqa: BLE001 - whatever the reader made of it, it could not be read
+            self._waiting.pop(approval, None)
+            return self._latch(f"bytes for {venue} cannot be read ({str(error)[:_SHOWN_MAX]}): {_shown(data)}")
+        if not found and not approval:
+            return ""
+        expected = self._waiting.pop(approval, None)
+        problem = self._problem(venue, found, approval, expected)
+        if problem:
+            return self._latch(f"{problem}: {_shown(data)}")
+        if self.difference and found[0].what not in _CANCELS:
+            return f"nothing but cancels leaves since: {self.difference}"
+        self.passed += 1
+        return ""
+
+    def _problem(self, venue: str, found: list[Asked], approval: int, expected: Waiting | None) -> str:
+        what = _what(found)
+        if not approval:
+            return f"bytes for {venue} ask for {what} without an approval"
+        if expected is None:
+            why = "was used before, or dropped" if approval <= self._last else "was never issued"
+            return f"bytes for {venue} ask for {what} with approval {approval}, which {why}"
+        if venue != expected.venue:
+            return f"approval {approval} is for {expected.venue}, its bytes are for {venue}"
+        if len(found) != 1:
+            return f"bytes for {venue} ask for {what} with approval {approval}, which is for one {expected.asked.what}"
+        if found[0] != expected.asked:
+            return f"approval {approval} differs from its bytes for {venue}: {_differences(found[0], expected.asked)}"
+        there_are = CHECKS_OF_A_CANCEL if expected.asked.what in _CANCELS else CHECKS_OF_AN_ORDER
+        if expected.checks != there_are:
+            return f"approval {approval} was given after {expected.checks} checks, and there are {there_are}"
+        return ""
+
+    def _latch(self, problem: str) -> str:
+        self.difference = self.difference or problem
+        return problem
+
+
+# --- for people ------------------------------------------------------------------------------------------------------
+
+
+def _what(found: list[Asked]) -> str:
+    if not found:
+        return "nothing"
+    first = found[0].what[:_SHOWN_MAX]
+    return first if len(found) == 1 else f"{len(found)} things, the first being {first}"
+
+
+def _differences(found: Asked, expected: Asked) -> str:
+    said = [
+        f"{field} {_field(field, there)} where {_field(field, wanted)} was approved"
+        for field, there, wanted in zip(
+            Asked.__struct_fields__, msgspec.structs.astuple(found), msgspec.structs.astuple(expected), strict=True
+        )
+        if there != wanted
+    ]
+    return ", ".join(said)
+
+
+def _field(field: str, amount: Any) -> str:
+    if field == "side":
+        return _SIDES.get(amount, str(amount))
+    if field in ("px_1e9", "qty_1e8"):
+        return trimmed_text(amount, PRICE_DECIMALS if field == "px_1e9" else SIZE_DECIMALS)
+    return repr(amount)[:_SHOWN_MAX]
+
+
+def _shown(data: bytes) -> str:
+    """The bytes, short; a secret is only a placeholder here."""
+    return repr(data[: 4 * _SHOWN_MAX])[1:]
