@@ -13,6 +13,7 @@ import asyncio
 import os
 import queue
 import signal
+import stat
 import threading
 import time
 from collections import deque
@@ -36,6 +37,7 @@ SIGNAL_S: Final = 0.005  # how often a loop that has something to take is looked
 REPEAT_FIRST_S: Final = 0.25
 REPEAT_MOST_S: Final = 30.0
 FILE_BYTES_MAX: Final = 256
+FINISH_S: Final = 1.0
 _INTERRUPT: Final = signal.SIGURG  # nobody else's, and ignored where no handler is
 
 Feed = Callable[[Input], None]
@@ -112,6 +114,7 @@ class KillSwitch:
         self._tell = tell
         self._file = file
         self._clock = clock
+        self._barred = ""
         self._feed = feed
         self._unproved: list[Pull] = []
         self._has_ended = False
@@ -162,7 +165,13 @@ class KillSwitch:
     @property
     def held_by(self) -> str:
         """Why nobody may arm now; or nothing."""
+        if self._barred:
+            return self._barred
         return f"the kill file {self._file} is there" if self._file is not None and found(self._file) else ""
+
+    def bar(self, why: str) -> None:
+        """Nobody arms this session any more: what happens in it could not be recorded."""
+        self._barred = why
 
     # --- the main thread -------------------------------------------------------------------------------------------
 
@@ -239,6 +248,7 @@ class KillSwitch:
             self._repeat_s = REPEAT_FIRST_S
             self._prove()
         else:
+            pull.state = states.get(pull.scope)  # HALTED stays so
             pull.end()
 
     def arm(self, scope: str, who: str) -> list[str]:
@@ -317,12 +327,26 @@ def _ended() -> ConfigError:
 def found(file: Path) -> bool:
     """Whether the kill file is there. One that cannot be looked for is taken to be."""
     try:
-        os.stat(file)
+        os.lstat(file)  # a link that leads nowhere is there, too
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
         return True
     return True
+
+
+def _text(file: Path) -> bytes:
+    """What the kill file says: nothing, unless it is a plain file. A pipe without a writer must not hold us up."""
+    try:
+        number = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return b""
+    try:
+        return os.read(number, FILE_BYTES_MAX) if stat.S_ISREG(os.fstat(number).st_mode) else b""
+    except OSError:
+        return b""
+    finally:
+        os.close(number)
 
 
 class _Watcher(threading.Thread):
@@ -341,7 +365,7 @@ class _Watcher(threading.Thread):
 
     def finish(self) -> None:
         self._wakes.put(False)
-        self.join()
+        self.join(FINISH_S)  # a file system that hangs does not keep the process
 
     def run(self) -> None:
         while True:
@@ -361,11 +385,7 @@ class _Watcher(threading.Thread):
         if file is None or not found(file):
             self._last = b""
             return
-        try:
-            with file.open("rb") as opened:
-                text = opened.read(FILE_BYTES_MAX)
-        except OSError:
-            text = b""
+        text = _text(file)
         if text + b"." != self._last:
             self._last = text + b"."  # never empty: an empty file was seen, too
             scope = text.decode(errors="replace").strip()

@@ -146,6 +146,7 @@ class Live:
         self.outcome = f"{text}: halted"
         self._screen.tell(self.outcome, "error")
         self._exit.fail()
+        self.switch.bar(text)
         self.feed(Command("kill", "journal failure"))
 
     def _wake(self, at_ns: int) -> None:

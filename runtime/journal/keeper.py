@@ -10,9 +10,10 @@ from typing import Any, Final, Self
 import msgspec
 
 from connectors.errors import ConfigError
-from risk.limit_changes import changes, tightened
+from risk.happenings import LimitChanged
+from risk.limit_changes import Change, changes, tightened
 from risk.limits import tree_of
-from runtime.journal import reader
+from runtime.journal import reader, rows
 from runtime.journal.schema import Durability
 from runtime.journal.store import Done, Journal
 from runtime.journal.watch import Watch
@@ -42,6 +43,7 @@ class Keeper:
         self._around = around
         self._failed: Callable[[str], None] = lambda _: None
         self._watch: Watch | None = None
+        self._changed: list[Change] = []  # limits that differ from those the journal remembers
         loop = asyncio.get_running_loop()
         self.journal = Journal.open(
             plan.path, plan.durability, tell=tell, on_failure=self._fails,
@@ -72,8 +74,15 @@ class Keeper:
                 text = f"{change.text}: looser than the journal remembers, needs serve --confirm"
                 self._tell(text, "warning")
             given = tree
+        self._changed = changes(before, given) if before is not None else []
         for scope, cause in memory.gate.causes.items():
             self._tell(f"{scope} is {cause.state} since before: {cause.what} by {cause.who}", "warning")
+        for scope, days in memory.gate.days.items():
+            for quote, day in days.items():
+                for reason in day.latches:
+                    self._tell(f"{scope} is latched since before: {reason} in {quote}", "warning")
+        for name in (*(f"algo:{algo}" for algo in memory.gate.repeat_latched), *memory.gate.drifts):
+            self._tell(f"{name} is latched since before", "warning")
         return msgspec.structs.replace(spec, limits=given, memory=memory)
 
     def attach(self, session: Session, seal: Callable[[], Done | None], failed: Callable[[str], None]) -> None:
@@ -82,6 +91,10 @@ class Keeper:
         self._watch = Watch(self.journal, session, who=self._plan.who, now_ns=time.time_ns(), seal=seal)
         session.watchers.append(self._watch)
         self._around.drilled = self._drilled
+        told = [LimitChanged(one.scope, one.key, one.before, one.after, self._plan.who) for one in self._changed]
+        if told:
+            now_ns = time.time_ns()
+            self.journal.append([rows.happening(one, now_ns) for one in told])
 
     async def run(self) -> None:
         """Until cancelled."""

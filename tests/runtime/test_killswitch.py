@@ -200,6 +200,24 @@ async def test_a_file_that_is_there_at_the_start_or_says_nonsense_stops_all(tmp_
         assert status["counts"]["approved"] == 0
 
 
+@pytest.mark.parametrize("kind", ["a link that leads nowhere", "a pipe without a writer"])
+async def test_whatever_lies_there_stops_all(kind: str, tmp_path: Path) -> None:
+    """And holds up neither the watch for it nor the end of the session."""
+    file = tmp_path / "KILL"
+    async with running(tmp_path, [("good", AlgoHost(every(3), name="good"))], kill_file=file) as gateway:
+        if kind == "a pipe without a writer":
+            os.mkfifo(file)
+        else:
+            file.symlink_to("/nowhere/at/all")
+        states = live_of(gateway).session.engine.gate.states
+        await until(lambda: states.get(ALL) is HALTED)
+        assert (await gateway.ask("arm"))["text"].endswith("nothing is armed")
+        file.unlink()
+        assert (await gateway.ask("arm"))["text"] == "all is ACTIVE"
+        file.write_text("algo:good")
+        await until(lambda: states.get("algo:good") is HALTED)
+
+
 def test_a_file_that_cannot_be_looked_for_is_taken_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not found(Path("/nowhere/at/all"))
     assert not found(Path(__file__) / "below a file")
@@ -207,7 +225,7 @@ def test_a_file_that_cannot_be_looked_for_is_taken_to_be_there(monkeypatch: pyte
     def stat(_: object) -> None:
         raise PermissionError(13, "no")
 
-    monkeypatch.setattr(os, "stat", stat)
+    monkeypatch.setattr(os, "lstat", stat)
     assert found(Path("/nowhere/at/all"))
 
 
@@ -345,6 +363,10 @@ async def test_a_journal_that_somebody_locked_does_not_hold_up_the_switch(tmp_pa
         with closing(sqlite3.connect(journal)) as hostile:
             hostile.execute("BEGIN IMMEDIATE")
             killed = await gateway.ask("kill")
+            await until(lambda: bool(live.switch.held_by))
+            refused = await gateway.ask("arm")
         assert (killed["problem"], killed["open"]) == ("", 0)
         assert killed["cancelled"] > 0
         assert live.session.engine.gate.states.get(ALL) is HALTED
+        assert "database is locked" in refused["text"]
+        assert (await gateway.ask("arm"))["text"] == refused["text"], "what was lost stays lost"

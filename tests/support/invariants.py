@@ -113,7 +113,8 @@ class Invariants:
         for algo in self._engine.algos:
             self._table(algo)
         self._messages()
-        self._open = {name: live.instrument for name, live in self._engine.gate.account.live.items()}
+        live_orders = self._engine.gate.account.live.items()
+        self._open = {name: live.instrument for name, live in live_orders if not live.is_over}
 
     def _scopes(self, algo: int, market: int) -> set[str]:
         """Those an order lies in, from the session's own names."""
@@ -247,11 +248,16 @@ class Invariants:
     def _orders(self) -> None:
         """The same orders are open for gate and OMS; intents wait or have one open."""
         engine, account = self._engine, self._engine.gate.account
-        if engine.oms.orders.keys() != account.live.keys():
-            raise ViolationError(f"open for one alone: {engine.oms.orders.keys() ^ account.live.keys()}")
-        if {(live.algo, live.order_id): name for name, live in account.live.items()} != account.open_ids:
+        untold = {name for name, live in account.live.items() if live.is_over}
+        for live in (account.live[name] for name in untold):  # over, and counted for what was not told of it yet
+            if live.leaves_1e8 != live.end_1e8 - live.filled_1e8 or live.leaves_1e8 <= 0:
+                raise ViolationError(f"{live.client_order_id} is over and counts {live.leaves_1e8}")
+        alive = {name: live for name, live in account.live.items() if not live.is_over}
+        if engine.oms.orders.keys() != alive.keys():
+            raise ViolationError(f"open for one alone: {engine.oms.orders.keys() ^ alive.keys()}")
+        if {(live.algo, live.order_id): name for name, live in alive.items()} != account.open_ids:
             raise ViolationError("the gate's ids are not those of its open orders")
-        counts = Counter(live.algo for live in account.live.values())
+        counts = Counter(live.algo for live in alive.values())
         if counts != Counter(account.open_counts):
             raise ViolationError(f"open orders {dict(counts)}, counted {account.open_counts}")
         intents = engine.desk.intents.open
@@ -348,7 +354,8 @@ class Invariants:
             raise ViolationError(f"{algo.name}: {dead} rows are DEAD, counted {view.state.dead}")
         shown = {order.client_order_id for order in table}
         for live in engine.gate.account.live.values():
-            if live.algo == algo.index and live.instrument in markets and live.client_order_id not in shown:
+            is_its = live.algo == algo.index and live.instrument in markets and not live.is_over
+            if is_its and live.client_order_id not in shown:
                 raise ViolationError(f"{algo.name}: {live.client_order_id} is open and not shown")
         return dead
 
