@@ -74,6 +74,9 @@ class Keeper:
                 text = f"{change.text}: looser than the journal remembers, needs serve --confirm"
                 self._tell(text, "warning")
             given = tree
+        if before is not None:  # a person's word outlives the session, whatever the file says
+            promoted = tuple(dict.fromkeys((*given.promoted, *before.promoted)))
+            given = msgspec.structs.replace(given, promoted=promoted)
         self._changed = changes(before, given) if before is not None else []
         for scope, cause in memory.gate.causes.items():
             self._tell(f"{scope} is {cause.state} since before: {cause.what} by {cause.who}", "warning")

@@ -13,7 +13,9 @@ from runtime.session import Session
 from tests.support.virtual import World
 
 
-async def lived(path: Path, limits: Limits, told: list[str], *, is_confirmed: bool = False, halt: str = "") -> Limits:
+async def lived(
+    path: Path, limits: Limits, told: list[str], *, is_confirmed: bool = False, halt: str = "", promote: str = ""
+) -> Limits:
     """One session that begins, maybe halts a scope, and ends; the account's limits that were in force."""
     spec = msgspec.structs.replace(World().engine.spec, limits=limits)
     plan = JournalPlan(path, who="ana", is_confirmed=is_confirmed)
@@ -22,6 +24,8 @@ async def lived(path: Path, limits: Limits, told: list[str], *, is_confirmed: bo
         keeper.attach(session, lambda: None, told.append)
         if halt:
             session.engine.gate.tighten(halt, TradingState.HALTED, "kill", "ana", 1)
+        if promote:
+            session.engine.gate.promote(promote, "ana")
         keeper.end(session, 1, "")
     return session.engine.gate.limits
 
@@ -49,3 +53,11 @@ async def test_a_halt_of_before_is_told_at_the_start(tmp_path: Path) -> None:
     told.clear()
     await lived(path, limits, told)
     assert any("venue:kraken is HALTED since before: kill by ana" in text for text in told)
+
+
+async def test_a_promoted_module_stays_promoted_and_no_row_says_otherwise(tmp_path: Path) -> None:
+    path, told = tmp_path / "a.db", list[str]()
+    limits = tree_of(World().engine.spec.limits).account
+    await lived(path, limits, told, promote="ab" * 32)
+    await lived(path, limits, told)
+    assert not list(reader.show(path, kinds=["limit"], order="", since_ns=0, limit=0))

@@ -84,7 +84,8 @@ class Fold:
         if kind == "session":
             self._begins(body)
             return
-        self.now, self.at_ns = max(self.now, now_ns), now_ns
+        if kind != "limit":  # those of a start stand at the machine's time, not at the session's
+            self.now, self.at_ns = max(self.now, now_ns), now_ns
         if kind == "state":
             self.state_ns = now_ns
         self.seen[kind] += 1
@@ -145,6 +146,9 @@ class Fold:
 
     def _on_limit(self, body: dict[str, Any]) -> None:
         was, key = dict(self.limits), (body["scope"], body["key"])
+        if key == ("account", "promoted"):
+            self.promoted = set(body["after"] or ())
+            return
         self.limits.pop(key, None)
         if body["after"] is not None:
             self.limits[key] = body["after"]
