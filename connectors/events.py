@@ -144,6 +144,110 @@ class Balance(msgspec.Struct, frozen=True, array_like=True):
     total_1e8: int
 
 
+class Movement(msgspec.Struct, frozen=True, array_like=True):
+    """Money that came or went at a venue: one leg of an execution, a fee, a deposit; ×1e8, signed, rounded down.
+
+    `ref` with `currency` and `kind` (`base`, `quote`, `fee`, or the venue's own word) names it for ever: told twice, it
+    is the same movement. Of whosever order.
+    """
+
+    venue: str
+    ref: str
+    currency: str
+    kind: str
+    amount_1e8: int
+
+
+class Ready(msgspec.Struct, frozen=True, array_like=True):
+    """Whether orders may be sent to this venue: `why` not, in words; "": they may."""
+
+    venue: str
+    why: str
+
+
+class OrderStatus(StrEnum):
+    """What a venue's record says of an order."""
+
+    OPEN = "open"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+
+
+class VenueOrder(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """One order in the venue's record. `instrument` −1: a market that we do not follow, named by `symbol`.
+
+    `client_order_id` is "" where the order has none. `px_1e9` 0: a market order. `reason`: the venue's own words.
+    """
+
+    client_order_id: str
+    venue_order_id: str
+    instrument: int
+    symbol: str
+    side: int
+    order_type: int
+    px_1e9: int
+    qty_1e8: int
+    cum_qty_1e8: int
+    status: OrderStatus
+    reason: str = ""
+    opened_ns: int = 0
+
+
+class VenueTrade(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """One execution in the venue's record; `fee_1e9` in the quote currency."""
+
+    exec_id: str
+    venue_order_id: str
+    client_order_id: str
+    instrument: int
+    side: int
+    qty_1e8: int
+    px_1e9: int
+    fee_1e9: int = 0
+    ts_venue_ns: int = 0
+
+
+class Picture(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """The venue's record of the account, put together from answers to questions of which none was asked before
+    `asked_ns`: everything that is open, everything that closed or traded since `since_ns`, what is there.
+
+    `trades` are those of orders of ours. `balances`: currency → total ×1e8, what open orders hold included.
+    """
+
+    venue: str
+    asked_ns: int
+    since_ns: int
+    open: tuple[VenueOrder, ...]
+    closed: tuple[VenueOrder, ...]
+    trades: tuple[VenueTrade, ...]
+    balances: tuple[tuple[str, int], ...]
+
+
+class Ticker(msgspec.Struct, frozen=True, array_like=True):
+    """The venue's summary of one market: last price and of 24 hours volume, high and low."""
+
+    instrument: int
+    last_1e9: int
+    volume_1e8: int
+    high_1e9: int
+    low_1e9: int
+    ts_venue: str
+
+
+class AuditDue(msgspec.Struct, frozen=True, array_like=True):
+    """A fresh snapshot of this book was asked for: it will be one of the states from now on."""
+
+    instrument: int
+
+
+class BookAudit(msgspec.Struct, frozen=True, array_like=True):
+    """The snapshot that was asked for; None where none came in time."""
+
+    instrument: int
+    snapshot: BookSnapshot | None
+
+
 class Reconciled(msgspec.Struct, frozen=True, array_like=True):
     """This venue's record and ours were compared, and are equal: it may be traded at."""
 
@@ -169,6 +273,12 @@ Event = (
     | Balance
     | PositionReport
     | Reconciled
+    | Movement
+    | Ready
+    | Picture
+    | Ticker
+    | AuditDue
+    | BookAudit
     | PoolUpdate
     | ChainFee
 )

@@ -18,17 +18,26 @@ from connectors.pool import PoolId
 
 API_VERSION = 1
 PUBLIC: Final = "public"  # the link of a venue that has one
+PRIVATE: Final = "private"  # orders, executions, balances: needs a key
+REST: Final = "rest"  # one request a Send, one answer a Frame; never up or down
+AUDIT: Final = "audit"  # a second look at the books
+ASIDE: Final = frozenset({PRIVATE, REST, AUDIT})  # what they say is no market data: a venue is not alive by them
 
 
 class Send(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Bytes for one of the venue's links. Secrets stand as `{secret:NAME}`; net.py puts them in, last.
 
-    `approval`: of the order they carry, its number; 0 for everything else.
+    `approval`: of the order they carry, its number; 0 for everything else. `more`: of further orders in the same bytes.
+
+    On the REST link: `<id> <path>`, a newline, then the body as the venue takes it, form-encoded or JSON, without what
+    signing adds; no path is secret. The answer comes as a Frame of that link: `<id> <status>`, a newline, the body.
+    Status 0: no answer, and nobody knows what became of the request; the body says what happened, in words.
     """
 
     link: str
     data: bytes
     approval: int = 0
+    more: tuple[int, ...] = ()
 
 
 class WakeAt(msgspec.Struct, frozen=True, array_like=True):
@@ -44,7 +53,13 @@ class Reconnect(msgspec.Struct, frozen=True, array_like=True):
     reason: str
 
 
-Output = Event | Send | WakeAt | Reconnect
+class Stop(msgspec.Struct, frozen=True, array_like=True):
+    """Nothing may be traded here, and nothing will change that while this session runs: it ends, for this reason."""
+
+    reason: str
+
+
+Output = Event | Send | WakeAt | Reconnect | Stop
 
 
 class MarketSession(Protocol):
@@ -81,6 +96,51 @@ class OrderEncoder(Protocol):
     def cancel_all(self, approved: Approved[CancelAll], now_ns: int) -> Send: ...
 
 
+class OrderSession(Protocol):
+    """One venue's private side, pure like `MarketSession`: requests out; answers, executions and balances in.
+
+    It says with `Ready` whether orders may be sent. What silence or a cut link leaves open it reports as UNKNOWN, never
+    as refused, and never asks twice. It knows no order but by what the venue and the approvals say of it, keeps nothing
+    over a restart, and tells nothing of an order that is not ours but `Movement`s of money.
+    """
+
+    def start(self, now_ns: int) -> list[Output]:
+        """Once, before any link: what must be known of the key."""
+
+    def open(self, now_ns: int, link: str, /) -> list[Output]:
+        """The private link is up."""
+
+    def close(self, now_ns: int, link: str, /) -> list[Output]:
+        """It is gone: `Ready` with the reason, and everything unanswered is UNKNOWN."""
+
+    def receive(self, frame: bytes, now_ns: int, link: str, /) -> list[Output]:
+        """One frame of the private link, or one answer of REST. Never raises on any bytes."""
+
+    def tick(self, now_ns: int) -> list[Output]: ...
+
+    def submit(self, approved: Approved[NewOrder], now_ns: int) -> list[Output]: ...
+
+    def submit_many(self, approved: Sequence[Approved[NewOrder]], now_ns: int) -> list[Output]:
+        """Several at one market in one message, where the venue has it: the first's approval, the others in `more`."""
+
+    def amend(self, approved: Approved[AmendOrder], now_ns: int) -> list[Output]: ...
+
+    def cancel(self, approved: Approved[CancelOrder], now_ns: int) -> list[Output]:
+        """By whichever way is open: the private link, or REST while that is down."""
+
+    def cancel_all(self, approved: Approved[CancelAll], now_ns: int) -> list[Output]:
+        """The same."""
+
+    def look(self, since_ns: int, now_ns: int) -> list[Output]:
+        """Ask for a `Picture` of the account: what is open, what closed and traded since. One at a time."""
+
+    def says(self, system: str, now_ns: int) -> list[Output]:
+        """The venue's word on itself, from whichever link: a dead-man's switch is disarmed before maintenance."""
+
+    def stop(self, now_ns: int, *, is_flat: bool) -> list[Output]:
+        """The session ends; `is_flat`: no order of ours is open or in doubt. The last word before the links close."""
+
+
 class Capabilities(msgspec.Struct, frozen=True):
     """What the venue offers, as data: the runtime and the conformance kit act on it."""
 
@@ -89,6 +149,41 @@ class Capabilities(msgspec.Struct, frozen=True):
     order_types: tuple[int, ...] = ()
     amend: bool = False
     onchain: bool = False  # its markets are pools: orders there are filled on paper only
+    batch_max: int = 0  # new orders that one message can carry; 0: one each
+
+
+class Trading(msgspec.Struct, frozen=True):
+    """What it takes to trade at a venue for real.
+
+    `session(plan)` makes an order session. `sign(path, body, key, secret, nonce)`: headers and body of a signed
+    request; pure, `nonce` rises strictly. `secrets_in(path, body)`: name → what an answer to `path` holds that is a
+    secret; the door keeps it for `{secret:NAME}` and lets nobody see it. `deadline_ns`: how long after its approval the
+    venue may still act on a request. `visible_ns`: how long after that the venue's lists may still lack it. `id_max`:
+    characters of a client order id.
+    """
+
+    session: Callable[["TradingPlan"], OrderSession]
+    private_url: str
+    rest_url: str
+    sign: Callable[[str, bytes, str, str, int], tuple[dict[str, str], bytes]]
+    secrets_in: Callable[[str, bytes], dict[str, str]]
+    deadline_ns: int
+    visible_ns: int
+    id_max: int
+
+
+class TradingPlan(msgspec.Struct, frozen=True):
+    """What an order session is to trade.
+
+    `symbols`: (engine index, venue's symbol). `instruments`: metadata by engine index, kept current by the engine.
+    `ours`: what every client order id of ours begins with, of whichever session. `options`: the venue's own settings,
+    as its documentation names them.
+    """
+
+    symbols: tuple[tuple[int, str], ...]
+    instruments: Sequence[Instrument | None]
+    ours: str
+    options: Mapping[str, str] = {}
 
 
 class Venue(msgspec.Struct, frozen=True):
@@ -99,7 +194,7 @@ class Venue(msgspec.Struct, frozen=True):
     message. `asked(data)` reads what outgoing bytes ask for, by the venue's documentation and not by the encoder's
     code: the tap compares it with what was approved; it raises ValueError for bytes it cannot read, and answers with
     nothing for those that ask for no order. `refusals` are the venue's answers that the paper venue must copy: what
-    happened → (code, its words).
+    happened → (code, its words). `trading`: None, where orders are filled on paper only.
     """
 
     name: str
@@ -111,6 +206,7 @@ class Venue(msgspec.Struct, frozen=True):
     checksum: Callable[[L2Book], int] | None = None
     asked: Callable[[bytes], list[Asked]] | None = None
     refusals: Mapping[str, tuple[RejectCode, str]] = {}
+    trading: Trading | None = None
     api_version: int = API_VERSION
 
 
@@ -120,8 +216,9 @@ class SessionPlan(msgspec.Struct, frozen=True):
     `symbols`: (engine index, venue's symbol). `instruments`: metadata known beforehand, by engine index; a symbol
     without it must be learnt from the venue before its book can be read. `depth`: levels a side to subscribe. `pools`:
     (engine index, pool), for chains; a pool's ladder comes as BookSnapshot under its index. `chain`: how the chain is
-    followed. `price_1e9(symbol)`: the mid ×1e9 of the first valid book of that symbol at a venue that is no chain, now;
-    0 for none.
+    followed. `audit_ns`: how often a book is compared with a fresh snapshot on the AUDIT link; 0: never. `is_ticking`:
+    whether the venue's tickers are wanted. `price_1e9(symbol)`: the mid ×1e9 of the first valid book of that symbol at
+    a venue that is no chain, now; 0 for none.
     """
 
     symbols: tuple[tuple[int, str], ...]
@@ -130,3 +227,5 @@ class SessionPlan(msgspec.Struct, frozen=True):
     pools: tuple[tuple[int, PoolId], ...] = ()
     chain: ChainPlan | None = None
     price_1e9: Callable[[str], int] = lambda _symbol: 0
+    audit_ns: int = 0
+    is_ticking: bool = False

@@ -34,6 +34,8 @@ class Order(OfOrder, gc=False, eq=False):
     amends: int = 0  # unanswered
     exec_ids: set[str] | None = None  # made with the first execution
     slot: int = -1
+    sent_ns: int = 0  # when it was approved; 0: in a session before this one
+    asked_ns: int = 0  # when its last amend or cancel was approved
 
     def is_repeat(self, exec_id: str) -> bool:
         """Whether this execution was folded already; remembers it if not."""
@@ -83,7 +85,9 @@ class Oms:
     def submit(self, approved: Approved[NewOrder]) -> Order:
         """Takes an approved order on: PENDING_NEW until the venue speaks."""
         new = approved.order
-        order = self.orders[new.client_order_id] = Order(new, new.px_1e9, new.qty_1e8)
+        order = self.orders[new.client_order_id] = Order(
+            new, new.px_1e9, new.qty_1e8, sent_ns=approved.now_ns
+        )
         return order
 
     def cancel(self, approved: Approved[CancelOrder]) -> Order | None:
