@@ -206,6 +206,13 @@ class L2Book:
                 return key * book.sign
         return book.keys[-1] * book.sign if book.keys else 0
 
+    def size_1e8(self, side: int, px_1e9: int) -> int:
+        """What a taker of `side` finds at this price; 0 where there is no level."""
+        book = self._asks if side > 0 else self._bids
+        key = px_1e9 * book.sign
+        i = bisect_left(book.keys, key)
+        return book.sizes[i] if i < len(book.keys) and book.keys[i] == key else 0
+
     def texts(self, count: int) -> str:
         """Checksum text of the best `count` asks, then bids: price and size of each, no dot, no leading zeros."""
         return "".join(self._asks.texts[:count] + self._bids.texts[:count])

@@ -148,7 +148,7 @@ class Movement(msgspec.Struct, frozen=True, array_like=True):
     """Money that came or went at a venue: one leg of an execution, a fee, a deposit; ×1e8, signed, rounded down.
 
     `ref` with `currency` and `kind` (`base`, `quote`, `fee`, or the venue's own word) names it for ever: told twice, it
-    is the same movement. Of whosever order.
+    is the same movement. Of whosever order: `client_order_id` where it is one of ours.
     """
 
     venue: str
@@ -156,6 +156,7 @@ class Movement(msgspec.Struct, frozen=True, array_like=True):
     currency: str
     kind: str
     amount_1e8: int
+    client_order_id: str = ""
 
 
 class Ready(msgspec.Struct, frozen=True, array_like=True):
@@ -236,7 +237,9 @@ class Ticker(msgspec.Struct, frozen=True, array_like=True):
 
 
 class AuditDue(msgspec.Struct, frozen=True, array_like=True):
-    """A fresh snapshot of this book was asked for: it will be one of the states from now on."""
+    """A fresh snapshot of this book will be asked for some seconds from now: what the book is from now on is wanted to
+    compare it with.
+    """
 
     instrument: int
 

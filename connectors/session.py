@@ -159,7 +159,8 @@ class Trading(msgspec.Struct, frozen=True):
     request; pure, `nonce` rises strictly. `secrets_in(path, body)`: name → what an answer to `path` holds that is a
     secret; the door keeps it for `{secret:NAME}` and lets nobody see it. `deadline_ns`: how long after its approval the
     venue may still act on a request. `visible_ns`: how long after that the venue's lists may still lack it. `id_max`:
-    characters of a client order id.
+    characters of a client order id. `unit_1e8`: by currency, to what the venue rounds each movement of money, ×1e8; one
+    that is not named is exact.
     """
 
     session: Callable[["TradingPlan"], OrderSession]
@@ -170,6 +171,7 @@ class Trading(msgspec.Struct, frozen=True):
     deadline_ns: int
     visible_ns: int
     id_max: int
+    unit_1e8: Mapping[str, int] = {}
 
 
 class TradingPlan(msgspec.Struct, frozen=True):

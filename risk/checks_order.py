@@ -27,7 +27,8 @@ def check_state(case: Case) -> Denied | None:
 def check_reconciled(case: Case) -> Denied | None:
     if case.market.link.is_reconciled:
         return None
-    return Denied(DenyReason.NOT_RECONCILED, 1, 0, f"{case.market.venue} is not reconciled yet")
+    why = f": {case.market.link.why}" if case.market.link.why else ""
+    return Denied(DenyReason.NOT_RECONCILED, 1, 0, f"{case.market.venue} is not reconciled yet{why}")
 
 
 def check_drift(case: Case) -> Denied | None:

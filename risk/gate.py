@@ -69,7 +69,8 @@ class Gate(Watch):
         self._grant: Grant | None = None  # that let it skip some
         self._skipped: list[DenyReason] = []
         case = self._case
-        case.account, case.markets, case.is_paper = self.account, markets, is_paper
+        case.account, case.markets = self.account, markets
+        self.is_paper = is_paper
 
     # --- new orders and amends -------------------------------------------------------------------------------------
 
@@ -179,6 +180,7 @@ class Gate(Watch):
         case.order_type = order_type
         case.more_1e8 = more_1e8
         case.is_amend = amended is not None
+        case.is_paper = self.is_paper or market.on_paper
         self._grant = None
         check, number = None, 0
         try:

@@ -66,4 +66,16 @@ class AllCancelled(msgspec.Struct, frozen=True, tag=True):
     action_id: str
 
 
-Happening = Switched | Latched | LimitChanged | DayRolled | OverrideUsed | Promoted | AllCancelled
+class Adopted(msgspec.Struct, frozen=True, tag=True):
+    """An order was found open at a venue under our name that this account did not know: it counts from now on."""
+
+    client_order_id: str
+    market: str
+    algo: str
+    side: int
+    px_1e9: int
+    qty_1e8: int
+    filled_1e8: int
+
+
+Happening = Adopted | Switched | Latched | LimitChanged | DayRolled | OverrideUsed | Promoted | AllCancelled

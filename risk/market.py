@@ -7,37 +7,40 @@ from connectors.instrument import Instrument
 class Link:
     """One venue's links as the gate sees them. `last_ns`: when one last spoke, −1 while all are down (since `down_ns`).
 
-    `system`: the venue's word on itself. `is_reconciled`: its record and ours were compared and are equal.
+    `system`: the venue's word on itself. `is_reconciled`: its record and ours were compared and are equal; `why` not.
     """
 
-    __slots__ = ("down_ns", "is_reconciled", "last_ns", "system")
+    __slots__ = ("down_ns", "is_reconciled", "last_ns", "system", "why")
 
     def __init__(self) -> None:
         self.last_ns = -1
         self.down_ns = 0
         self.system = "online"
         self.is_reconciled = True
+        self.why = ""
 
 
 class Market:
     """What the gate may judge by, of one market. `is_onchain`: a pool, or the book of all pools of a chain.
 
     `name` is `kraken:BTC/USD` or `dex_arb:0x…`, `symbol` what is traded there; both are needed before the venue has
-    told its metadata. `drifted`: the venue reported another position than ours, `venue_position_1e8`.
+    told its metadata. `on_paper`: its orders are filled on paper, whatever the account's other ones are. `drifted`: the
+    venue reported another position than ours, `venue_position_1e8`.
     """
 
-    __slots__ = ("base", "book", "drifted", "instrument", "is_onchain", "link", "name", "quote", "symbol", "venue",
-                 "venue_id", "venue_position_1e8")  # fmt: skip
+    __slots__ = ("base", "book", "drifted", "instrument", "is_onchain", "link", "name", "on_paper", "quote", "symbol",
+                 "venue", "venue_id", "venue_position_1e8")  # fmt: skip
 
     def __init__(
         self, instrument: Instrument | None, book: L2Book, link: Link, venue_id: int = 0, *, is_onchain: bool = False,
-        name: str = "", symbol: str = "",
+        name: str = "", symbol: str = "", on_paper: bool = False,
     ) -> None:  # fmt: skip
         self.instrument = instrument
         self.book = book
         self.link = link
         self.venue_id = venue_id
         self.is_onchain = is_onchain
+        self.on_paper = on_paper
         self.symbol = symbol or (instrument.symbol if instrument is not None else "")
         self.name = name or (instrument.key if instrument is not None else "")
         self.venue = self.name.partition(":")[0]

@@ -8,7 +8,7 @@ from risk.denial import DenyReason
 from risk.exposure import Exposure, LiveOrder
 from risk.memory import Day, Held, Memory, OpenOrder
 from risk.watch import Watch
-from risk.windows import Window
+from risk.windows import SECOND_NS, Window
 
 
 def _held(exposures: Sequence[Exposure], names: Sequence[str]) -> dict[str, Held]:
@@ -20,7 +20,13 @@ def _held(exposures: Sequence[Exposure], names: Sequence[str]) -> dict[str, Held
 
 
 def _times(windows: dict[str, Window]) -> dict[str, tuple[int, ...]]:
-    return {scope: tuple(window.times) for scope, window in windows.items() if window.times}
+    """Those of the second before the newest: no older one counts for anything that is asked later."""
+    return {scope: _lately(window.times) for scope, window in windows.items() if window.times}
+
+
+def _lately(times: Sequence[int]) -> tuple[int, ...]:
+    since_ns = times[-1] - SECOND_NS
+    return tuple(at_ns for at_ns in times if at_ns > since_ns)
 
 
 def remember(gate: Watch) -> Memory:

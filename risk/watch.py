@@ -4,7 +4,7 @@ Everything here survives a restart (`recall.py`) but marks and the range of the 
 is what was done besides saying yes or no; `version` rises whenever the memory changed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -14,9 +14,9 @@ from connectors.orders import AmendOrder, NewOrder, OrderType
 from risk.bounds import Deployment, ScopeBook
 from risk.case import Case
 from risk.denial import Denied, DenyReason
-from risk.exposure import Account, Exposure, LiveOrder
+from risk.exposure import ANY_PRICE, Account, Exposure, LiveOrder
 from risk.funds import Purse
-from risk.happenings import DayRolled, Latched, LimitChanged, Promoted
+from risk.happenings import Adopted, DayRolled, Latched, LimitChanged, Promoted
 from risk.ledger import Ledger
 from risk.limit_changes import changes
 from risk.limits import UNSET, Limits, LimitTree, said, tree_of
@@ -161,6 +161,29 @@ class Watch(Switchboard):
         market = self.markets[order.instrument]
         if self.purses and (purse := self.purses.get(market.venue)) is not None:
             purse.hold(market, live, reach_1e9)
+
+    def adopt(self, order: NewOrder, filled_1e8: int, exec_ids: Iterable[str] = ()) -> None:
+        """An order that was found open at its venue, `filled_1e8` of it done: what may still trade counts in full.
+
+        What it did before, by `exec_ids`, is in no position: nobody here asked for it.
+        """
+        far_px_1e9 = order.px_1e9
+        if order.order_type == _MARKET or not order.px_1e9:
+            far_px_1e9 = ANY_PRICE if order.side > 0 else 0
+        qty_1e8 = order.qty_1e8
+        live = LiveOrder(
+            order, order.px_1e9, qty_1e8, qty_1e8, max(qty_1e8 - filled_1e8, 0), far_px_1e9, filled_1e8
+        )  # fmt: skip
+        live.exec_ids = set(exec_ids) or None
+        self.account.add(live)
+        market = self.markets[order.instrument]
+        if self.purses and (purse := self.purses.get(market.venue)) is not None:
+            purse.hold(market, live, order.px_1e9)
+        algo = self.deployments[order.algo].name
+        self.version += 1
+        self.happened.append(
+            Adopted(order.client_order_id, market.name, algo, order.side, order.px_1e9, qty_1e8, filled_1e8)
+        )
 
     def count_amend(self, order: AmendOrder, now_ns: int) -> None:
         """An amend that was approved: the larger of old and new counts until it is answered."""

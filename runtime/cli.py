@@ -111,6 +111,9 @@ def serve(
     depth: Depth = None,
     sim: Annotated[bool, typer.Option("--sim", help="Trade against embedded venues: no network, no key.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the embedded venue's market.")] = 1,
+    live: Annotated[
+        bool, typer.Option("--live", help="Orders go to venues with live = true, for real: docs/live.md.")
+    ] = False,
     abi: Abi = "",
     control: Control = None,
     journal: Annotated[
@@ -121,13 +124,13 @@ def serve(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Run algos on live market data with paper orders: no key is needed and no order leaves this machine."""
+    """Run algos on live market data with paper orders: without --live no key is needed and no order leaves here."""
     from runtime import commands
 
     result = commands.serve(
         venues=venues, symbols=symbols, algo=algo, limits=limits, config=config or [], record=record,
         duration=duration, depth=depth, sim_seed=seed if sim else None, trade=True,
-        abi=abi, control=control, journal=journal, confirm=confirm,
+        abi=abi, control=control, journal=journal, confirm=confirm, live=live,
     )  # fmt: skip
     _show(result, as_json)
     _exit_of(result)

@@ -1,9 +1,10 @@
-"""`gateway sim evm`: a simulated chain to connect any client to. `cli.py` registers it."""
+"""`gateway sim evm`, `gateway sim kraken`: simulated venues to connect any client to. `cli.py` registers them."""
 
 import asyncio
 import json
 import signal
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Final
 
@@ -19,10 +20,7 @@ def register(app: typer.Typer) -> None:
     sim = typer.Typer(no_args_is_help=True, help="Simulated venues as servers of their own.")
     app.add_typer(sim, name="sim")
     _evm(sim)
-
-    @sim.callback()
-    def _simulators() -> None:
-        """Keeps `evm` a command with a name: a Typer of one command alone would be that command."""
+    _kraken(sim)
 
 
 def _evm(sim: typer.Typer) -> None:
@@ -65,6 +63,91 @@ def _evm(sim: typer.Typer) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits it ignored
         with suppress(KeyboardInterrupt):
             asyncio.run(_serve(world, facts(world, found), (port, http_port), duration, as_json=as_json))
+
+
+def _kraken(sim: typer.Typer) -> None:
+    @sim.command("kraken")
+    def kraken(
+        seed: Annotated[int, typer.Option("--seed", help="Equal seeds give equal venues.")] = 1,
+        port: Annotated[int, typer.Option("--port", min=0, max=65535, help="REST and WebSocket; 0: any.")] = 0,
+        fault: Annotated[
+            list[str] | None,
+            typer.Option("--fault", help="NAME[=VALUE][,on=METHOD][,nth=N][,times=N][@AFTER_S]; may be given again."),
+        ] = None,
+        list_faults: Annotated[bool, typer.Option("--list-faults", help="Print every fault and stop.")] = False,
+        tier: Annotated[str, typer.Option("--tier", help="Limits of the account: starter, intermediate, pro.")] = "pro",
+        balance: Annotated[
+            list[str] | None, typer.Option("--balance", help="ASSET=AMOUNT; may be given again: then only these.")
+        ] = None,
+        permissions: Annotated[
+            str | None, typer.Option("--permissions", help="What the key may do, by commas.",
+                                     show_default="trade and query, no funding")
+        ] = None,
+        speed: Annotated[int, typer.Option("--speed", min=1, max=100, help="How fast its clock runs.")] = 1,
+        duration: Annotated[
+            float | None, typer.Option("--duration", min=0.1, help="Stop after this many seconds.")
+        ] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    ) -> None:  # fmt: skip
+        """Serve a simulated Kraken on the loopback: WebSocket v2, public and private, and REST, on one port.
+
+        Runs until Ctrl-C. The first line of stdout, printed when it is ready, says where it is and with which key.
+        """
+        from runtime.sim.kraken import FAULTS, Faults
+        from runtime.sim.server import KrakenSimServer
+
+        if list_faults:
+            told = {name: kind.tells for name, kind in FAULTS.items()}
+            typer.echo(json.dumps(told) if as_json else "\n".join(f"{name:24} {told[name]}" for name in told))
+            return
+        options: dict[str, Any] = {}
+        if permissions is not None:
+            options["permissions"] = tuple(name for name in permissions.split(",") if name)
+        try:
+            server = KrakenSimServer(
+                seed=seed, port=port, faults=Faults(*(fault or [])), balances=_balances(balance or []), tier=tier,
+                clock=_clock(speed), idle_close_s=60, **options,
+            )  # fmt: skip
+        except ValueError as error:
+            raise ConfigError(str(error), place="gateway sim kraken", mend="see gateway sim kraken --help") from None
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits it ignored
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_serve_kraken(server, port, duration, as_json=as_json))
+
+
+def _clock(speed: int) -> Callable[[], int]:
+    started_ns = time.time_ns()
+    return lambda: started_ns + (time.time_ns() - started_ns) * speed
+
+
+def _balances(given: Sequence[str]) -> dict[str, str] | None:
+    pairs = [text.partition("=") for text in given]
+    if any(not equals or not name for name, equals, _ in pairs):
+        raise ValueError("--balance is written ASSET=AMOUNT, like USD=1000")
+    return {name: amount for name, _, amount in pairs} or None
+
+
+async def _serve_kraken(server: Any, port: int, duration: float | None, *, as_json: bool) -> None:
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, ended.set)
+    try:
+        await server.__aenter__()
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {port}: {error.strerror}", place="--port", mend="take another, or 0 for any"
+        ) from None
+    try:
+        where = {
+            "rest": server.rest_url, "ws": server.ws_url, "ws_auth": server.ws_auth_url, "key": server.key,
+            "secret": server.secret,
+        }  # fmt: skip
+        lines = [f"{name:8} {value}" for name, value in where.items()]
+        typer.echo(json.dumps(where) if as_json else "\n".join([*lines, "Ctrl-C ends."]))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(duration):
+                await ended.wait()
+    finally:
+        await server.__aexit__(None, None, None)
 
 
 def _faults(given: Sequence[str]) -> Any:

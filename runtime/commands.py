@@ -2,21 +2,21 @@
 
 import asyncio
 import getpass
-import secrets
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 from connectors.book import LEVELS
 from connectors.errors import ConfigError, TapeError
-from connectors.session import PUBLIC, Venue
+from connectors.session import Venue
 from risk.limit_changes import changes
 from risk.limits import LimitTree
 from runtime import config as configuration
-from runtime.chain_plan import endpoints_of, plan_of
+from runtime import golive
+from runtime.chain_plan import plan_of
 from runtime.config import Config
 from runtime.control import Request, ask, own_socket
 from runtime.deploy import Guests, is_python, predictors_of, spec_of, venue_spec
@@ -49,6 +49,7 @@ from runtime.sim.embedded import check_embedded
 from runtime.sinks import sinks
 from runtime.spec import AlgoSpec, EngineSpec
 from runtime.tape import TapeReader, encode_input
+from runtime.vault import Vault
 
 
 def _venues(text: str | None, config: Config) -> list[Venue]:
@@ -80,45 +81,67 @@ def _tell_about(algos: Sequence[AlgoSpec], venues: int, screen: Screen) -> None:
 def serve(
     *, venues: str | None, symbols: str | None, algo: Path | None, limits: Path | None, config: list[Path],
     record: Path | None, duration: float | None, depth: int | None, sim_seed: int | None, trade: bool,
-    abi: str = "", control: Path | None = None, journal: Path | None = None, confirm: bool = False,
+    abi: str = "", control: Path | None = None, journal: Path | None = None, confirm: bool = False, live: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """`gateway serve` and `gateway record`."""
     check_owners()
     check_variables(limits)
     screen = Screen(sys.stderr)
-    with screen.in_background():
+    with screen.in_background(), ExitStack() as stack:
         settings = configuration.load(config)
         connected = _venues(venues, settings)
-        if sim_seed is not None:
+        is_sim = sim_seed is not None
+        if is_sim:
+            golive.check_sim(is_live=live)
             check_embedded([venue.name for venue in connected])
         followed = _symbols(symbols, settings)
+        chosen = configuration.load_limits(limits) if limits is not None else None
+        kept = _journal(settings, journal, confirm=confirm) if trade else None
+        over_the_wire = golive.wired(connected, is_on=trade and (live or is_sim))
+        if live:
+            said = chosen or (limits_from(settings, None) if settings.limits is not None else None)
+            golive.check_live(settings, connected, said, has_journal=kept is not None)
         guests = guests_from(followed, algo, abi, settings, screen.tell_first) if trade else Guests()
         _tell_about(guests.specs, len(connected), screen)
-        chosen = configuration.load_limits(limits) if limits is not None else None
         predictor = settings.features.predictor if trade else ""
         tree = chosen or limits_from(settings, screen.tell if trade else None)
         spec = spec_of(
-            [_venue_spec(venue, settings, followed, depth) for venue in connected], followed, guests, tree,
-            fees=settings.fees(), tag=f"vg{secrets.token_hex(3)}", balances=settings.balances(settings.origin),
+            [_venue_spec(venue, settings, followed, depth, over_the_wire) for venue in connected], followed, guests,
+            tree, fees=settings.fees(), tag=golive.tag_for(is_live=live, tell=screen.tell),
+            balances=settings.balances(settings.origin), is_paper=not over_the_wire, is_sim=is_sim,
             predictors=predictors_of(predictor, settings.origin("features.predictor")),
         )  # fmt: skip
-        check_limits(spec, tree)
-        if trade:
-            check_balances(settings, [venue.name for venue in connected])
-            for text in idle_permits(spec, tree):
-                screen.tell(text, "warning")
+        _check(spec, tree, settings, screen if trade else None)
         record = record or (Path(settings.serve.record) if settings.serve.record else None)
         control = control or (Path(settings.serve.control) if settings.serve.control else _own_socket(screen))
-        live = asyncio.run(
+        urls = {} if is_sim else golive.urls_of(settings, connected, over_the_wire)
+        vaults = _vaults(settings, connected, stack) if live else {}
+        golive.warn(settings, connected, urls, limits, screen.tell, is_live=live)
+        done = asyncio.run(
             serve_live(
-                spec, urls=_urls(connected, settings) if sim_seed is None else {},
-                sim_seed=sim_seed, screen=screen, record=record, algo_paths=guests.paths, duration_s=duration,
-                control=control, predictor=predictor, around=_around(settings, config, limits, spec),
-                journal=_journal(settings, journal, confirm=confirm) if trade else None,
+                spec, urls=urls, vaults=vaults, sim_seed=sim_seed, screen=screen,
+                record=record, algo_paths=guests.paths, duration_s=duration, control=control, predictor=predictor,
+                around=_around(settings, config, limits, spec), journal=kept,
                 kill_file=Path(settings.kill.file) if settings.kill.file else None,
             )
         )  # fmt: skip
-    return _live_result(live, record)
+    return _live_result(done, record)
+
+
+def _vaults(settings: Config, venues: Sequence[Venue], stack: ExitStack) -> dict[str, Vault]:
+    vaults = golive.vaults_of(settings, venues)
+    for vault in vaults.values():
+        stack.callback(vault.close)
+    return vaults
+
+
+def _check(spec: EngineSpec, tree: LimitTree, settings: Config, screen: Screen | None) -> None:
+    """What fits no venue of the session is a mistake. `screen`: of a session that trades."""
+    check_limits(spec, tree)
+    if screen is not None:
+        check_balances(settings, [venue.venue.name for venue in spec.venues])
+        for text in idle_permits(spec, tree):
+            screen.tell(text, "warning")
 
 
 def _around(settings: Config, config: list[Path], limits: Path | None, spec: EngineSpec) -> Surroundings:
@@ -147,16 +170,6 @@ def _journal(settings: Config, path: Path | None, *, confirm: bool) -> JournalPl
     return JournalPlan(path, settings.journal.durability, getpass.getuser(), is_confirmed=confirm)
 
 
-def _urls(venues: Sequence[Venue], settings: Config) -> dict[str, dict[str, str]]:
-    """Where each link of each venue connects. Raises ConfigError for a chain without endpoints."""
-    return {
-        venue.name: endpoints_of(venue.name, settings)
-        if venue.capabilities.onchain
-        else {PUBLIC: settings.venue(venue.name).url or venue.public_url}
-        for venue in venues
-    }
-
-
 def _own_socket(screen: Screen) -> Path | None:
     """Where nobody named one, its lack is no reason not to run."""
     try:
@@ -166,14 +179,22 @@ def _own_socket(screen: Screen) -> Path | None:
         return None
 
 
-def _venue_spec(venue: Venue, settings: Config, symbols: Sequence[str], depth: int | None) -> VenueSpec:
-    if venue.capabilities.onchain:
+def _venue_spec(
+    venue: Venue, settings: Config, symbols: Sequence[str], depth: int | None, over_the_wire: Sequence[str]
+) -> VenueSpec:
+    on_paper = bool(over_the_wire) and venue.name not in over_the_wire
+    section = golive.section_of(settings, venue)
+    if section is None or venue.capabilities.onchain:
         plan, pools, instruments = plan_of(venue.name, settings, symbols)
-        return venue_spec(venue, depth=LEVELS, depth_from="", instruments=instruments, pools=pools, chain=plan)
+        return venue_spec(
+            venue, depth=LEVELS, depth_from="", instruments=instruments, pools=pools, chain=plan, on_paper=on_paper,
+        )  # fmt: skip
     where = f"venues.{venue.name}.depth"
     return venue_spec(
-        venue, depth=settings.venue(venue.name).depth if depth is None else depth,
+        venue, depth=section.depth if depth is None else depth,
         depth_from="--depth" if depth is not None else f"{settings.origin(where)}: {where}",
+        on_paper=on_paper, audit_ns=golive.audit_ns(settings, venue), is_ticking=section.ticker,
+        options=section.options,
     )  # fmt: skip
 
 

@@ -24,8 +24,9 @@ from runtime.config_chain import ChainSection, PoolSection, TokenSection
 from runtime.config_limit_sections import LimitsSection, mend_of, wanted_of
 from runtime.config_limits import Origin, limits_of
 from runtime.config_lines import lines_of
-from runtime.config_types import Balance, Percent, Printable, PublicKey, SocketUrl, Whole
+from runtime.config_types import Balance, Percent, Printable, PublicKey, Whole
 from runtime.config_types import Section as _Section
+from runtime.config_venue import ADDRESSES, REFERENCES, VenueSection
 from runtime.sim.paper import Fees
 
 ENV_PREFIX: Final = "GATEWAY__"
@@ -47,13 +48,6 @@ class PaperSection(_Section):
     balances: dict[str, dict[str, Balance]] = Field(
         default={}, description="what is there at the start: a table per venue, of currency = amount"
     )
-
-
-class VenueSection(_Section):
-    """`[venues.NAME]`: where a venue is and how much of its book is read."""
-
-    url: SocketUrl = Field(default="", description="WebSocket address instead of the venue's own")
-    depth: Annotated[Whole, Field(ge=1, le=1000)] = Field(default=10, description="levels a side to subscribe")
 
 
 class VenuesSection(_Section):
@@ -344,8 +338,9 @@ def _problem(error: Any) -> str:
         return "is missing"
     if error["type"] == "model_type":
         said = "a table is wanted"
-    is_address = not {"url", "urls"}.isdisjoint(map(str, error["loc"]))  # any part of it may be a provider's key
-    if is_address or error["type"] == "model_type" or isinstance(value, (dict, BaseModel)):
+    names = set(map(str, error["loc"]))
+    is_secret = not names.isdisjoint(ADDRESSES | REFERENCES)  # any part of an address may be a provider's key
+    if is_secret or error["type"] == "model_type" or isinstance(value, (dict, BaseModel)):
         return str(said)
     if isinstance(value, str) and "://" in value:  # an address in the wrong place
         scheme, _, rest = value.partition("://")
@@ -367,6 +362,8 @@ def _mend(model: type[BaseModel], error: Any) -> str:
     if is_unknown:
         if at is VenueSection and key in ChainSection.model_fields:
             return f"only chains have {key}: write it under [venues.dex_arb] or another of {', '.join(CHAIN_VENUES)}"
+        if at is ChainSection and key in VenueSection.model_fields:
+            return "leave it out: orders on chains are filled on paper"
         close = difflib.get_close_matches(key, keys, 1)
         return f"did you mean {close[0]}?" if close else f"the settings here are: {', '.join(keys)}"
     named = next((name for name in (key, *reversed(sections)) if name in keys), "")  # of a list's item, the list

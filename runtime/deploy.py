@@ -215,7 +215,8 @@ def instrument_of(venue: str, text: str) -> Instrument:
 
 def venue_spec(
     venue: Venue, *, depth: int, depth_from: str, instruments: Mapping[str, Instrument] | None = None,
-    pools: tuple[PoolId, ...] = (), chain: ChainPlan | None = None,
+    pools: tuple[PoolId, ...] = (), chain: ChainPlan | None = None, on_paper: bool = False, audit_ns: int = 0,
+    is_ticking: bool = False, options: Mapping[str, str] | None = None,
 ) -> VenueSpec:  # fmt: skip
     """Raises ConfigError for a depth or an order side that the venue does not have."""
     if venue.orders is None and not venue.capabilities.onchain:
@@ -224,13 +225,16 @@ def venue_spec(
     if depth not in venue.capabilities.depths:
         offered = ", ".join(map(str, venue.capabilities.depths))
         raise ConfigError(f"{venue.name} has no book of depth {depth}", place=depth_from, mend=f"choose from {offered}")
-    return VenueSpec(venue=venue, depth=depth, instruments=dict(instruments or {}), pools=pools, chain=chain)
+    return VenueSpec(
+        venue=venue, depth=depth, instruments=dict(instruments or {}), pools=pools, chain=chain, on_paper=on_paper,
+        audit_ns=audit_ns, is_ticking=is_ticking, options=dict(options or {}),
+    )  # fmt: skip
 
 
 def spec_of(
     venues: Sequence[VenueSpec], symbols: Sequence[str], guests: Guests, limits: LimitTree, *, fees: Fees, tag: str,
     predictors: Callable[[str], Predictor] | None = None, balances: Mapping[str, Mapping[str, int]] | None = None,
-    memory: SessionMemory | None = None,
+    memory: SessionMemory | None = None, is_paper: bool = True, is_sim: bool = False,
 ) -> EngineSpec:  # fmt: skip
     """Raises ConfigError for an algo's symbol or venue that the session does not have, or two venues of one id."""
     names = [venue.venue.name for venue in venues]
@@ -246,6 +250,7 @@ def spec_of(
     return EngineSpec(
         venues=tuple(venues), symbols=tuple(dict.fromkeys(symbols)), limits=limits, algos=tuple(guests.specs),
         fees=fees, tag=tag, predictors=predictors, balances=balances or {}, memory=memory,
+        is_paper=is_paper, is_sim=is_sim,
     )  # fmt: skip
 
 
@@ -272,10 +277,14 @@ def spec_of_tape(
             instruments=known,
             pools=entry.pools,
             chain=entry.chain,
+            on_paper=entry.on_paper,
+            audit_ns=entry.audit_ns,
+            is_ticking=entry.is_ticking,
+            options=entry.options,
         )
         for entry, known in venues
     ]
     return spec_of(
         made, header.symbols, guests, limits or recorded, fees=fees, tag=header.tag, predictors=predictors,
-        balances=header.balances, memory=header.memory,
+        balances=header.balances, memory=header.memory, is_paper=header.is_paper, is_sim=header.is_sim,
     )  # fmt: skip

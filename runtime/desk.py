@@ -6,12 +6,13 @@ carried out by `Sweeper` (`sweep.py`): cancels, and telling whose intents end.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from connectors.errors import GuestFault
 from connectors.events import ExecReport, ExecType, Notice, RejectCode, Trade
-from connectors.orders import Action, Approved, CancelOrder
+from connectors.orders import Action, Approved, CancelOrder, NewOrder
+from connectors.session import Output as SessionOutput
 from connectors.session import Send
 from connectors.units import I64_MAX
 from oms.manager import Oms, Order
@@ -22,14 +23,14 @@ from risk.states import ALL, TradingState
 from risk.switchboard import GATEWAY
 from runtime import abi
 from runtime.abi import ActionKind
-from runtime.inputs import ActionRecord, Aside, BookSeen, Output, Trace, VenueOutput, Verdict
+from runtime.inputs import ActionRecord, Aside, BookSeen, Output, Trace, Verdict
 from runtime.instance import AlgoInstance
 from runtime.intents import Intents
-from runtime.port import Port
-from runtime.sim.paper import PaperOutput, PaperVenue
+from runtime.port import OURS, Port
+from runtime.sim.paper import PaperVenue
 from runtime.sweep import Sweeper
 from runtime.tap import Tap
-from runtime.wirevenue import WireVenue
+from runtime.wirevenue import SessionVenue, WireVenue
 
 _REFUSED: Final = frozenset({ExecType.REJECTED, ExecType.REPLACE_REJECTED, ExecType.CANCEL_REJECTED})
 _NOTHING: Final = (0,) * 10
@@ -37,27 +38,37 @@ _NEW: Final = int(ActionKind.NEW)
 _CANCEL: Final = int(ActionKind.CANCEL)
 _AMEND: Final = int(ActionKind.AMEND)
 _INTENT: Final = int(ActionKind.INTENT)
-OURS: Final = "vg"  # what every client order id of ours begins with, of whichever session
 BOOK_SEEN: Final = 5  # levels a side that a denial keeps
-Venue = PaperVenue | WireVenue
+Venue = PaperVenue | WireVenue | SessionVenue
+Carry = Callable[[str, Sequence[SessionOutput], int], None]
+
+
+def _batch_max(port: Port) -> int:
+    """How many new orders go in one message; 0: each in its own. A batch is one message that is late, lost or refused
+    as a whole: only where somebody asked for it."""
+    is_wanted = port.orders is not None and port.spec.options.get("batch") == "true"
+    return port.spec.venue.capabilities.batch_max if is_wanted else 0
 
 
 class Desk:
-    """Orders of one account. `papers[market]` takes that market's orders: the paper venue, or with `is_paper` false the
-    encoder alone, whose bytes leave as outputs. `out`, `trace` and `asides` belong to the turn. `tap` compares paper
-    bytes with approvals, as the door does with those that leave.
+    """Orders of one account. `papers[market]` takes that market's orders: the paper venue, or the real one's session,
+    whose outputs `carry` carries out as it does all of that venue's. `out`, `trace` and `asides` belong to the turn.
+    `tap` compares paper bytes with approvals, as the door does with those that leave.
     """
 
     def __init__(
         self, gate: Gate, oms: Oms, ports: Sequence[Port], algos: list[AlgoInstance], tag: str, out: list[Output],
-        trace: Trace, asides: list[Aside], tap: Tap, *, is_paper: bool,
+        trace: Trace, asides: list[Aside], tap: Tap, carry: Carry,
     ) -> None:  # fmt: skip
         self.gate = gate
         self.oms = oms
         self.papers: list[Venue] = [port.paper for port in ports for _ in port.indices]
         self.venue_of: dict[str, Venue] = {port.name: port.paper for port in ports}
         self.encoding = [port.name for port in ports if port.spec.venue.orders is not None]
-        self.is_paper = is_paper
+        self._batch: list[Approved[NewOrder]] = []  # approved, and not written yet
+        self._batch_max = [_batch_max(port) for port in ports for _ in port.indices]
+        self.wired = {port.name for port in ports if not port.is_paper}
+        self._carry = carry
         self.tap = tap
         self.algos = algos
         self.actions = 0
@@ -79,8 +90,26 @@ class Desk:
         for action in actions:
             if action != _NOTHING and algo.is_alive:
                 self._act(algo, action, now_ns)
+        self.post(now_ns)
         if self.gate.happened:
             self.sweep.heed(now_ns)
+
+    def post(self, now_ns: int) -> None:
+        """New orders of one callback that wait for each other, each market's in one message; before any cancel."""
+        if not self._batch:
+            return
+        batch, self._batch = self._batch, []
+        while batch:
+            market = batch[0].order.instrument
+            most = self._batch_max[market]
+            together = [one for one in batch if one.order.instrument == market][:most]
+            batch = [one for one in batch if one not in together]
+            venue = self.papers[market]
+            if len(together) > 1 and isinstance(venue, SessionVenue):
+                outputs = venue.submit_many(together, now_ns)
+            else:
+                outputs = venue.submit(together[0], now_ns)
+            self.leave(self.gate.markets[market].venue, outputs, now_ns, ("new", together[0].order.client_order_id))
 
     def _act(self, algo: AlgoInstance, action: Action, now_ns: int) -> None:
         kind = action[4]
@@ -105,6 +134,7 @@ class Desk:
             amend = self.gate.check_amend(algo.index, name, action[0], action[1], action[2], now_ns)
             self.record(algo, action, amend, now_ns)
             if isinstance(amend, Approved):
+                self.post(now_ns)
                 self.oms.amend(amend)
                 market = amend.order.instrument
                 outputs, order = self.papers[market].amend(amend, now_ns), amend.order.client_order_id
@@ -124,6 +154,11 @@ class Desk:
         self._trace.append(ActionRecord(n, algo.index, by, asked, new.approval, name, None))
         market = new.order.instrument
         algo.views[algo.symbol_of[market]].state.add(self.oms.submit(new))
+        if self._batch_max[market]:
+            self._batch.append(new)
+            if by != "algo":
+                self.post(now_ns)
+            return True
         outputs = self.papers[market].submit(new, now_ns)
         self.leave(self.gate.markets[market].venue, outputs, now_ns, ("new", name))
         return True
@@ -167,15 +202,16 @@ class Desk:
 
     def cancel(self, approved: Approved[CancelOrder], now_ns: int) -> None:
         """Sends an approved cancel."""
+        self.post(now_ns)
         order = self.oms.cancel(approved)
         if order is not None:
             self.algos[order.algo].view_of(order.instrument).state.update(order)
         market = approved.order.instrument
         self.leave(self.gate.markets[market].venue, self.papers[market].cancel(approved, now_ns), now_ns)
 
-    def cancelling(self, client_order_id: str) -> None:
+    def cancelling(self, client_order_id: str, now_ns: int) -> None:
         """A cancel-all is on its way to this order's venue."""
-        order = self.oms.cancelling(client_order_id)
+        order = self.oms.cancelling(client_order_id, now_ns)
         if order is not None:
             self.algos[order.algo].view_of(order.instrument).state.update(order)
 
@@ -187,20 +223,23 @@ class Desk:
 
     # --- what leaves -----------------------------------------------------------------------------------------------
 
-    def leave(self, venue: str, outputs: Sequence[PaperOutput], now_ns: int, asked: tuple[str, str] = ("", "")) -> None:
+    def leave(
+        self, venue: str, outputs: Sequence[SessionOutput], now_ns: int, asked: tuple[str, str] = ("", "")
+    ) -> None:
         """The bytes of an approved order, and on paper what the venue answers to them. `asked`: new or amend, of which.
 
         On paper this is the point of exit: bytes that are not what was approved reach nobody, and everything halts.
         """
+        if venue in self.wired:
+            self._carry(venue, outputs, now_ns)
+            outputs = ()
         for output in outputs:
             if type(output) is Send:
-                if self.is_paper and (problem := self.tap.leaving(venue, output.data, output.approval)):
+                if problem := self.tap.leaving(venue, output.data, output.approval):
                     self.breach(problem, now_ns)
                     self.unsent(*asked, "its bytes were not what was approved", now_ns)
                     return
                 self._trace.append(output.data)
-                if not self.is_paper:
-                    self.out.append(VenueOutput(venue, output))
             elif isinstance(output, ExecReport):
                 self._report(output, now_ns)
         if self.gate.happened:
@@ -259,7 +298,7 @@ class Desk:
         self._trace.append(report)
         if self.gate.fold(report, now_ns):
             self.sweep.show_limits()  # before the guest hears of the fill that did it
-        applied = self.oms.apply(report)
+        applied = self.oms.apply(report, now_ns)
         if applied is None:
             self.out.append(Notice("error", f"report about an order that is not known: {report.client_order_id}"))
             if report.client_order_id.startswith(OURS) and report.exec_type is ExecType.TRADE:
@@ -275,7 +314,8 @@ class Desk:
         if applied.fill:
             self._filled(algo, order, report, now_ns)
         elif report.exec_type is ExecType.CANCEL_REJECTED and report.client_order_id in self.sweep.ours:
-            self.sweep.ours.discard(report.client_order_id)  # the guest did not ask for it
+            if self.gate.markets[order.instrument].venue not in self.wired:
+                self.sweep.ours.discard(report.client_order_id)  # the guest did not ask for it
         elif report.exec_type in _REFUSED:
             self.rejected(algo, order.order_id, report.reject_code, view.symbol_id, now_ns)
         if order.is_finished:

@@ -64,7 +64,7 @@ class Drill:
     def _check(self) -> dict[str, Any]:
         """How often anything was stopped so far: whatever comes after this look shows in it."""
         engine = self._person.session.engine
-        if not engine.spec.is_paper:
+        if not (engine.spec.is_paper or engine.spec.is_sim):
             raise ConfigError("a drill cancels every order: not in a live session", mend="drill on paper, or --sim")
         if self._switch.waiting or engine.gate.states.causes:
             scopes = ", ".join(engine.gate.states.causes) or ALL

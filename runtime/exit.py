@@ -39,9 +39,9 @@ class Exit:
         if self._outbox is None or not isinstance(send, Send):
             self._leave(output)
             return
-        kind, client_order_id = self._asked(output.venue, send.data) if send.approval else ("", "")
+        kind, client_order_id, *more = self._meant(send) if send.approval else ("", "")
         is_ours = kind == "cancel" and client_order_id in self._session.engine.desk.sweep.ours
-        self._outbox.offer(output, kind, client_order_id, is_ours=is_ours)
+        self._outbox.offer(output, kind, client_order_id, more=tuple(more), is_ours=is_ours)
 
     def seal(self) -> Done | None:
         """The turn is over: whom to call when its record is durable."""
@@ -57,29 +57,27 @@ class Exit:
         if self._outbox is not None:
             self._outbox.fail()
 
-    def _asked(self, venue: str, data: bytes) -> tuple[str, str]:
-        """What approved bytes are; what cannot be read waits as an order would, and is stopped by the tap."""
-        reader = self._session.engine.ports[venue].spec.venue.asked
-        try:
-            asked = reader(data) if reader is not None else []
-        except ValueError:
-            asked = []
-        first = asked[0] if asked else Asked("unreadable")
-        return first.what, first.client_order_id
+    def _meant(self, send: Send) -> list[str]:
+        """What its bytes were approved for, and of which orders. Whether they ask for that, the tap will say."""
+        tap = self._session.engine.tap
+        meant = [one.asked for approval in (send.approval, *send.more) if (one := tap.waiting(approval)) is not None]
+        meant = meant or [Asked("unknown")]  # waits as an order would, for the tap to stop it
+        return [meant[0].what, *(one.client_order_id for one in meant)]
 
     def _leave(self, output: VenueOutput) -> None:
         send = output.output
         if not isinstance(send, Send):
             return
         tap = self._session.engine.tap
-        meant = tap.waiting(send.approval)
-        problem = tap.leaving(output.venue, send.data, send.approval)
+        meant = [tap.waiting(approval) for approval in (send.approval, *send.more)]
+        problem = tap.leaving(output.venue, send.data, send.approval, send.more)
         if not problem:
             self._send(output.venue, send.link, send.data)
             return
         self._feed(Command("breach", "point of exit", problem))
-        if meant is not None and meant.asked.what in ("new", "amend"):
-            self._feed(Command("unsent", "point of exit", f"{meant.asked.what}:{meant.asked.client_order_id}"))
+        for one in meant:
+            if one is not None and one.asked.what in ("new", "amend"):
+                self._feed(Command("unsent", "point of exit", f"{one.asked.what}:{one.asked.client_order_id}"))
 
     def _unsent(self, orders: Sequence[Unsent]) -> None:
         has_failed = self._journal is not None and bool(self._journal.failed)

@@ -45,6 +45,8 @@ class Hand:
                 self._unsent(command.target, who, now_ns)
             case "breach":
                 self._desk.breach(command.target, now_ns)
+            case "drain":
+                self._drain(now_ns)
             case "stop":
                 self._stop(now_ns)
             case "set":
@@ -82,10 +84,17 @@ class Hand:
         algo.changed()
 
     def _stop(self, now_ns: int) -> None:
-        """Each guest's last word, then the OMS sweeps what its cancel_all could not reach.
+        """Each guest's last word, then the OMS sweeps what its cancel_all could not reach; the end."""
+        self._drain(now_ns)
+        self._gate.is_stopping = False
 
-        Only what reduces passes now: nobody would be there to look after anything else.
+    def _drain(self, now_ns: int) -> None:
+        """The same, but answers are still waited for.
+
+        Only what reduces passes now: nobody would be there to look after anything else. What is being cancelled since
+        a drain before is not cancelled twice.
         """
+        asked = set(self._desk.sweep.ours) if self._gate.is_stopping else set()
         self._gate.is_stopping = True
         self._desk.sweep.show_limits()
         for algo in self._algos:
@@ -98,5 +107,4 @@ class Hand:
                 continue
             self._desk.act(algo, actions, now_ns)
             algo.is_alive = False
-        self._desk.sweep.everything(now_ns)
-        self._gate.is_stopping = False
+        self._desk.sweep.everything(now_ns, besides=asked)

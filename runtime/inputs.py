@@ -40,9 +40,10 @@ class Timer(msgspec.Struct, frozen=True):
 
 
 class Command(msgspec.Struct, frozen=True):
-    """A person's word: `kill`, `reduce`, `arm`, `stop`, `set`, `limits`, `override`, `promote`; or a door's.
+    """A person's word: `kill`, `reduce`, `arm`, `drain`, `stop`, `set`, `limits`, `override`, `promote`; or a door's.
 
-    `who` is for the record. `kill`, `reduce` and `arm` are of the scope `target` (`risk/states.py`), "" being all.
+    `who` is for the record. `drain` cancels everything and lets nothing but reducing orders pass, `stop` is the end.
+    `kill`, `reduce` and `arm` are of the scope `target` (`risk/states.py`), "" being all.
     `set` gives the algo called `target` new values of its parameters (`ConfigRegion`). `limits` puts `limits` in the
     place of those in force, `override` adds `grant`, `promote` makes the module with the digest `target` no canary.
     From the doors: `unsent`, bytes were stopped by `who` before they left (`target` is `new:` or `amend:` and the

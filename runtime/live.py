@@ -14,24 +14,31 @@ from typing import Any
 
 from connectors.errors import ConfigError, InputError
 from connectors.events import Notice
-from connectors.session import Reconnect, Send, WakeAt
+from connectors.session import AUDIT, PRIVATE, REST, Reconnect, Send, WakeAt
 from risk.states import ALL, TradingState
 from risk.switchboard import GATEWAY
 from runtime.clock import Clock, SystemClock
 from runtime.control import ControlServer, Request
 from runtime.decisions import Explainer
+from runtime.dialling import Dialling
 from runtime.exit import Exit
 from runtime.inputs import Command, Input, Output, Timer, VenueOutput
 from runtime.journal.keeper import JournalPlan, Keeper
+from runtime.keylock import Counted
 from runtime.killswitch import KillSwitch
 from runtime.net import VenueLink
 from runtime.person import Person, Surroundings
+from runtime.port import VenueSpec
+from runtime.rest import RestDoor
 from runtime.screen import Screen
 from runtime.session import Session, header_of
 from runtime.sim.embedded import embed
 from runtime.spec import EngineSpec
 from runtime.tape import TapeWriter
+from runtime.vault import KEY, SIGNS, Vault
 
+DRAIN_S = 5.0  # for a venue to answer the cancels of the end
+FLUSH_S = 1.0
 Urls = Mapping[str, Mapping[str, str]]  # venue → link → address
 
 
@@ -43,10 +50,11 @@ class Live:
 
     def __init__(
         self, spec: EngineSpec, *, urls: Urls, screen: Screen, clock: Clock | None = None,
-        kill_file: Path | None = None, keeper: Keeper | None = None,
+        kill_file: Path | None = None, keeper: Keeper | None = None, vaults: Mapping[str, Vault] | None = None,
     ) -> None:  # fmt: skip
         self.session = Session(spec)
         self.outcome = ""
+        self._screen = screen
         self.switch = KillSwitch(self.session, self._give, screen.tell, file=kill_file)
         self._keeper = keeper
         journal = keeper.journal if keeper is not None else None
@@ -54,19 +62,38 @@ class Live:
         if keeper is not None:
             keeper.attach(self.session, self._exit.seal, self._journal_failed)
         self.clock = clock or SystemClock()
-        self._screen = screen
         self._tape: TapeWriter | None = None
-        self._links = {
-            (venue.venue.name, link): VenueLink(venue.venue.name, link, url, self.feed, screen.tell)
-            for venue in spec.venues
-            for link, url in urls[venue.venue.name].items()
-        }
+        self._links: dict[tuple[str, str], VenueLink | RestDoor] = {}
+        for venue in spec.venues:
+            self._connect(venue, urls[venue.venue.name], (vaults or {}).get(venue.venue.name))
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
         self._done = asyncio.Event()
         self._broken: Exception | None = None
         self._is_ending = False
         self._handlers: dict[int, Any] = {}  # of signals, as they were before
+
+    def _connect(self, spec: VenueSpec, urls: Mapping[str, str], vault: Vault | None) -> None:
+        """One venue's links; those with market data hold no secret. A chain's endpoints are hosts of their own."""
+        venue = spec.venue
+        dialling = None if venue.capabilities.onchain else Dialling()
+        is_wired = venue.name in self.session.engine.accounts
+        for link, url in urls.items():
+            if (link in (PRIVATE, REST) and not is_wired) or (link == AUDIT and not spec.audit_ns):
+                continue
+            if link == REST:
+                if venue.trading is None or vault is None:
+                    msg = f"{venue.name} has a REST link and no key"
+                    raise ValueError(msg)
+                door: VenueLink | RestDoor = RestDoor(
+                    venue.name, venue.trading, url, vault, self.feed, self._screen.tell
+                )
+            else:
+                secrets = vault if link == PRIVATE else None
+                door = VenueLink(
+                    venue.name, link, url, self.feed, self._screen.tell, vault=secrets, dials=dialling
+                )  # fmt: skip
+            self._links[venue.name, link] = door
 
     def record(self, path: Path, algo_paths: dict[str, str], predictor: str = "") -> None:
         """Writes a tape from now on. Raises ConfigError when the file exists or cannot be made."""
@@ -106,6 +133,9 @@ class Live:
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing more may leave
             self._break(error)
         self._record(given, now_ns)
+        if self.session.engine.stopped and not self._done.is_set():
+            self.outcome = self.outcome or self.session.engine.stopped
+            self.stop()
 
     def _break(self, error: Exception) -> None:
         """A fault of ours inside a turn. Half a turn's state decides nothing more: halted, stopped, said, on the tape.
@@ -255,7 +285,9 @@ class Live:
         finally:
             self._exit.withdraw()
             if not self.session.is_stopped:
+                await self._drain()
                 self._turn(Command("stop", "shutdown"))
+                await self._flush()
             self.switch.stop(self.clock.now_ns())
             for task in (*running_tasks, waiter):
                 task.cancel()
@@ -273,22 +305,50 @@ class Live:
                 signal.signal(number, before)
             gc.unfreeze()
 
+    async def _drain(self) -> None:
+        """Orders at a real venue are cancelled while it can still answer; what it did not answer stays in doubt."""
+        engine = self.session.engine
+        if not engine.accounts or self._broken is not None:
+            return
+        self.feed(Command("drain", "shutdown"))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                while engine.oms.orders and self._broken is None:
+                    await asyncio.sleep(DRAIN_S / 100)
+        for order in engine.oms.orders.values():
+            text = f"order {order.client_order_id} is {order.state} at the end: it may be open, look at the venue"
+            self._screen.tell(text, "error")
+
+    async def _flush(self) -> None:
+        """The last words are written before the links close."""
+        wired = [door for (venue, _), door in self._links.items() if venue in self.session.engine.accounts]
+        await asyncio.gather(*(door.flush(FLUSH_S) for door in wired))
+
 
 async def serve(
     spec: EngineSpec, *, urls: Urls, sim_seed: int | None, screen: Screen, record: Path | None,
     algo_paths: dict[str, str], duration_s: float | None, control: Path | None = None, predictor: str = "",
     around: Surroundings | None = None, journal: JournalPlan | None = None, kill_file: Path | None = None,
+    vaults: Mapping[str, Vault] | None = None,
 ) -> Live:  # fmt: skip
-    """`gateway serve`: the real venues at `urls`, or with a seed the embedded ones. Raises ConfigError."""
+    """`gateway serve`: the real venues at `urls` with the keys in `vaults`, or with a seed the embedded ones.
+
+    Raises ConfigError.
+    """
     async with AsyncExitStack() as stack:
         if sim_seed is not None:
-            urls = await embed(spec.venues, sim_seed, stack, screen.tell)
+            embedded = await embed(spec.venues, sim_seed, stack, screen.tell)
+            urls = {**embedded, **embedded.trading}
+            vaults = {
+                venue: Vault({KEY: key, SIGNS: secret}, Counted())
+                for venue, (key, secret) in embedded.credentials.items()
+            }
         around = around or Surroundings()
         keeper = None
         if journal is not None:
             keeper = stack.enter_context(Keeper(journal, screen.tell, around))
             spec = keeper.continued(spec)
-        live = Live(spec, urls=urls, screen=screen, kill_file=kill_file, keeper=keeper)
+        live = Live(spec, urls=urls, screen=screen, kill_file=kill_file, keeper=keeper, vaults=vaults)
         if record is not None:
             live.record(record, algo_paths, predictor)
         person = Person(live.session, live.switch, live.feed, screen.tell, around, live.clock.now_ns)

@@ -5,6 +5,7 @@ The journal keeps it, a tape begins with it.
 
 import msgspec
 
+from oms.drift import DriftMemory
 from risk.memory import Memory
 
 
@@ -19,10 +20,18 @@ class PositionMemory(msgspec.Struct, frozen=True, array_like=True):
     session_start_1e17: int
 
 
+class AccountMemory(msgspec.Struct, frozen=True):
+    """One venue's account: when its last picture was asked for, and what should be there (`oms/drift.py`)."""
+
+    looked_ns: int
+    drift: DriftMemory
+
+
 class SessionMemory(msgspec.Struct, frozen=True):
     """`positions`: algo → market → position; `views`: algo → symbol, of symbols traded at several markets. `tag`,
     `actions`: what client order ids were made of. `is_paper`: whether orders and positions are a paper session's or a
-    live one's; None: nobody said.
+    live one's; None: nobody said. `is_sim`: of venues that died with the process. `born_ns`: when open orders were
+    approved. `accounts`: of venues with a private side.
 
     Open orders are in the gate's memory alone: the OMS takes them from there.
     """
@@ -33,3 +42,6 @@ class SessionMemory(msgspec.Struct, frozen=True):
     tag: str = ""
     actions: int = 0
     is_paper: bool | None = None
+    is_sim: bool = False
+    born_ns: dict[str, int] = {}
+    accounts: dict[str, AccountMemory] = {}

@@ -1,12 +1,13 @@
 """The network door: one WebSocket link per venue, dialled again for as long as it takes.
 
 All that a session must not do is done here, once: connecting, back-off with jitter, a bounded outgoing queue, closing
-what is dead. Frames come out as bytes, exactly as they arrived. The library is websockets.
+what is dead, putting secrets into what leaves. Frames come out as bytes, exactly as they arrived but for secrets. The
+library is websockets.
 """
 
 import asyncio
 import http.client
-import random
+import logging
 import re
 from collections.abc import Callable
 from typing import Final
@@ -15,29 +16,37 @@ from urllib.parse import parse_qsl, urlsplit
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
+from runtime import dialling
+from runtime.dialling import Dialling
 from runtime.inputs import Frame, Input, LinkDown, LinkUp
+from runtime.vault import Vault
 
-BACKOFF_FIRST_S: Final = 0.5
-BACKOFF_MAX_S: Final = 30.0
+LOOPBACK: Final = dialling.LOOPBACK
 OPEN_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 1.0
-STEADY_S: Final = 30.0  # a connection that lived this long starts back-off anew; Kraken bans 150 dials in ten minutes
 FRAME_BYTES_MAX: Final = 32 * 2**20  # Kraken's instrument snapshot is about 1 MB
 FRAMES_QUEUED_MAX: Final = 1024
 SENDS_QUEUED_MAX: Final = 4096
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 SHOWN_CHARS: Final = 12  # of a part of a path on this machine
 SECRET_CHARS: Final = 8  # no provider's key is shorter
 _URL: Final = re.compile(r"\S+://\S+")
+_MUTE: Final = logging.Logger("venuegate.mute", logging.CRITICAL + 1)  # the library would log every message, filled in
 
 Feed = Callable[[Input], None]
 Tell = Callable[[str, str], None]  # what, and how bad: info, warning, error
 
 
 class VenueLink:
-    """One link. `feed` gets its inputs in order; `send` and `reconnect` are called by whoever carries out outputs."""
+    """One link. `feed` gets its inputs in order; `send` and `reconnect` are called by whoever carries out outputs.
 
-    def __init__(self, venue: str, link: str, url: str, feed: Feed, tell: Tell) -> None:
+    `vault`: of a venue that is traded at for real: outgoing `{secret:NAME}` become values, incoming values become
+    places. `dials`: shared by the links of one venue; without it the link dials for itself.
+    """
+
+    def __init__(
+        self, venue: str, link: str, url: str, feed: Feed, tell: Tell, *, vault: Vault | None = None,
+        dials: Dialling | None = None,
+    ) -> None:  # fmt: skip
         self.venue = venue
         self.link = link
         self.url = url
@@ -45,16 +54,31 @@ class VenueLink:
         self._secrets = secrets_of(url)
         self._feed = feed
         self._tell = tell
+        self._vault = vault
+        self._dialling = dials or Dialling()
         self._connection: ClientConnection | None = None
         self._sends: asyncio.Queue[bytes] = asyncio.Queue(SENDS_QUEUED_MAX)
         self._why_closed = ""
+        self._dropped = 0
 
-    def send(self, data: bytes) -> None:
-        """Queues a message for the open connection; a link that cannot take it is dead and is dialled again."""
+    def send(self, data: bytes) -> bool:
+        """Queues a message for the open connection; a link that cannot take it is dead and is dialled again.
+
+        False for a message that is certainly not sent: the link is down, its queue is full, or a secret is missing.
+        True promises nothing: a connection that breaks takes with it what was queued, and LinkDown tells of that.
+        """
+        if self._vault is not None and self._vault.fill(data) is None:
+            self._tell(f"{self.venue} {self.link}: a message was not sent: it needs a secret not known yet", "error")
+            return False
+        if self._connection is None:
+            self._drop(1)
+            return False
         try:
             self._sends.put_nowait(data)
         except asyncio.QueueFull:
             self.reconnect("outgoing queue is full")
+            return False
+        return True
 
     def reconnect(self, reason: str) -> None:
         """Drops the connection without ceremony; `run` dials again."""
@@ -63,41 +87,57 @@ class VenueLink:
         if connection is not None:
             connection.transport.abort()
 
+    async def flush(self, within_s: float) -> bool:
+        """Waits until what was queued is written; False when that took too long, or the connection is gone."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._sends.join()
+        except TimeoutError:
+            return False
+        return self._connection is not None
+
     async def run(self) -> None:
         """Until cancelled: dial, carry frames, dial again."""
-        attempt = 0
+        failures = 0
         was_up = False
-        loop = asyncio.get_running_loop()
         self._tell(f"dialling {self._name}", "info")
-        while True:
-            try:
-                connection = await self._dial()
-            except (
-                OSError,
-                TimeoutError,
-                ImportError,
-                ValueError,
-                websockets.InvalidHandshake,
-                websockets.InvalidURI,
-            ) as error:
-                delay_s = _back_off_s(attempt)
-                if attempt in (0, 1, 2) or attempt % 10 == 0:
-                    hint = "" if was_up or attempt else " No network here? `--sim` needs none."
-                    self._tell(
-                        f"cannot reach {self._name} ({reason_of(error)}); trying again in {delay_s:.1f} s.{hint}",
-                        "warning",
-                    )
-            else:
+        try:
+            while True:
+                await self._dialling.turn(self.link)
+                try:
+                    connection = await self._dial()
+                except (
+                    OSError,
+                    TimeoutError,
+                    ImportError,
+                    ValueError,
+                    websockets.InvalidHandshake,
+                    websockets.InvalidURI,
+                ) as error:
+                    delay_s = self._dialling.failed(self.link)
+                    if failures in (0, 1, 2) or failures % 10 == 0:
+                        hint = "" if was_up or failures else " No network here? `--sim` needs none."
+                        self._tell(
+                            f"cannot reach {self._name} ({reason_of(error)}); trying again in {delay_s:.1f} s.{hint}",
+                            "warning",
+                        )
+                    failures += 1
+                    continue
+                self._dialling.succeeded(self.link)
                 self._tell(f"connected to {self._name}{' again' if was_up else ''}", "info")
-                was_up, opened = True, loop.time()
+                was_up, failures = True, 0
                 async with connection:
                     await self._carry(connection)  # what is raised in here is ours, not the network's: it goes up
-                if loop.time() - opened >= STEADY_S:
-                    attempt = 0
-                delay_s = _back_off_s(attempt)
+                delay_s = self._dialling.lost(self.link)
                 self._tell(f"lost {self._name} ({self._why_closed}); dialling again in {delay_s:.1f} s", "warning")
-            attempt += 1
-            await asyncio.sleep(delay_s)
+        finally:
+            self._dialling.left(self.link)
+
+    def _drop(self, count: int) -> None:
+        """Told once an outage; how many there were, when it ends."""
+        if count and not self._dropped:
+            self._tell(f"{self.venue} {self.link} is down: what is meant for it is not sent, now or later", "warning")
+        self._dropped += count
 
     async def _dial(self) -> ClientConnection:
         """Raises ValueError for an impossible address, ImportError for a SOCKS proxy without python-socks."""
@@ -111,35 +151,67 @@ class VenueLink:
             compression=None,
             ping_interval=None,  # liveness is the session's: it knows what this venue owes
             user_agent_header="venuegate",
+            logger=_MUTE if self._vault is not None else None,
             proxy=None if is_here else True,  # the environment's proxy knows nothing of this machine
         )
 
     async def _carry(self, connection: ClientConnection) -> None:
         self._connection, self._why_closed = connection, ""
-        while not self._sends.empty():  # meant for the connection that is gone
-            self._sends.get_nowait()
+        if self._dropped:
+            self._tell(f"{self.venue} {self.link}: {self._dropped} messages were not sent while it was down", "warning")
+            self._dropped = 0
         sender = asyncio.create_task(self._send_all(connection))
         self._feed(LinkUp(self.venue, self.link))
         try:
             while True:
-                raw = bytes(await connection.recv(decode=False))
-                for secret in self._secrets:  # some providers repeat it in an error: it is not for the tape
-                    if secret in raw:
-                        raw = raw.replace(secret, b"*" * len(secret))
-                self._feed(Frame(self.venue, self.link, raw))
+                self._feed(Frame(self.venue, self.link, self._hidden(bytes(await connection.recv(decode=False)))))
         except websockets.ConnectionClosed as closed:
             self._why_closed = self._why_closed or reason_of(closed)
         finally:
             self._connection = None
             sender.cancel()
+            self._drop(self._forget())
             self._feed(LinkDown(self.venue, self.link, self._why_closed or "stopped"))
+
+    def _hidden(self, raw: bytes) -> bytes:
+        """Without what is not for the tape: some providers repeat a key in an error."""
+        for secret in self._secrets:
+            if secret in raw:
+                raw = raw.replace(secret, b"*" * len(secret))
+        return raw if self._vault is None else self._vault.hide(raw)
+
+    def _forget(self) -> int:
+        """What waits was meant for the connection that is gone; how much it was."""
+        count = 0
+        while not self._sends.empty():
+            self._sends.get_nowait()
+            self._sends.task_done()
+            count += 1
+        return count
 
     async def _send_all(self, connection: ClientConnection) -> None:
         try:
             while True:
-                await connection.send((await self._sends.get()).decode())
+                data = await self._sends.get()
+                try:
+                    await self._write(connection, data)
+                finally:
+                    self._sends.task_done()
         except websockets.ConnectionClosed:
             return  # the receiving side reports it
+
+    async def _write(self, connection: ClientConnection, data: bytes) -> None:
+        """Secrets are put in here, last, and nothing holds them once it is written: neither a queue nor a frame."""
+        filled = data if self._vault is None else self._vault.fill(data)
+        if filled is None:  # it was known when the message was queued
+            self._tell(f"{self.venue} {self.link}: a message was not sent: its secret is gone", "error")
+            return
+        try:
+            text = filled.decode()
+        except UnicodeDecodeError:  # which holds what was filled in
+            self._tell(f"{self.venue} {self.link}: a message was not sent: it is not text", "error")
+            return
+        await connection.send(text)
 
 
 def secrets_of(url: str) -> tuple[bytes, ...]:
@@ -170,8 +242,3 @@ def reason_of(error: Exception) -> str:
         return "not an address that can be dialled"
     text = _URL.sub("…", str(error).strip()) or type(error).__name__
     return text.splitlines()[0][:200]
-
-
-def _back_off_s(attempt: int) -> float:
-    """Doubling; with jitter, so that many do not dial at once."""
-    return min(BACKOFF_FIRST_S * 2.0 ** min(attempt, 10), BACKOFF_MAX_S) * random.uniform(0.5, 1.0)  # noqa: S311

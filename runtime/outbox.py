@@ -31,14 +31,18 @@ class Recorder(Protocol):
 class _Held:
     """A message that waits for the record of its turn."""
 
-    __slots__ = ("client_order_id", "kind", "output", "turn", "venue")
+    __slots__ = ("kind", "orders", "output", "turn", "venue")
 
-    def __init__(self, output: VenueOutput, kind: str, client_order_id: str, turn: int) -> None:
+    def __init__(self, output: VenueOutput, kind: str, orders: tuple[str, ...], turn: int) -> None:
         self.output = output
         self.venue = output.venue
         self.kind = kind
-        self.client_order_id = client_order_id
+        self.orders = orders
         self.turn = turn
+
+    @property
+    def unsent(self) -> list[Unsent]:
+        return [(self.kind, client_order_id) for client_order_id in self.orders]
 
 
 class Outbox:
@@ -65,12 +69,14 @@ class Outbox:
     @property
     def held(self) -> tuple[str, ...]:
         """The orders that wait, oldest first."""
-        return tuple(one.client_order_id for one in self._held)
+        return tuple(order for one in self._held for order in one.orders)
 
     def offer(
-        self, output: VenueOutput, kind: str = "", client_order_id: str = "", *, is_ours: bool = False
+        self, output: VenueOutput, kind: str = "", client_order_id: str = "", *, more: tuple[str, ...] = (),
+        is_ours: bool = False,
     ) -> None:  # fmt: skip
-        """One Send of this turn. `kind`: new, amend, cancel, cancel_all; "" for what carries no order.
+        """One Send of this turn. `kind`: new, amend, cancel, cancel_all; "" for what carries no order. `more`: orders
+        that the same bytes carry besides; they leave together or not at all.
 
         An approved message of any other kind waits, too: what cannot be told apart is taken for an order. `is_ours`: a
         cancel that no guest asked for.
@@ -87,9 +93,9 @@ class Outbox:
                 self.withdraw(orders=frozenset({client_order_id}))
             self._send(output)
         elif self._journal.failed:
-            self._drop([(kind, client_order_id)])
+            self._drop([(kind, one) for one in (client_order_id, *more)])
         else:
-            self._held.append(_Held(output, kind, client_order_id, self._turn))
+            self._held.append(_Held(output, kind, (client_order_id, *more), self._turn))
 
     def seal(self) -> Callable[[], None] | None:
         """Ends the turn. What the journal is to call when its record is durable; None: nothing of this turn waits."""
@@ -103,10 +109,10 @@ class Outbox:
         kept: deque[_Held] = deque()
         dropped: list[Unsent] = []
         for one in self._held:
-            if venue not in ("", one.venue) or (orders is not None and one.client_order_id not in orders):
+            if venue not in ("", one.venue) or (orders is not None and orders.isdisjoint(one.orders)):
                 kept.append(one)
             else:
-                dropped.append((one.kind, one.client_order_id))
+                dropped += one.unsent
         self._held = kept
         self._sealed = sum(one.turn < self._turn for one in kept)
         self._drop(dropped)
@@ -116,7 +122,7 @@ class Outbox:
         self.withdraw()
 
     def _is_held(self, client_order_id: str) -> bool:
-        return any(one.kind != "amend" and one.client_order_id == client_order_id for one in self._held)
+        return any(one.kind != "amend" and client_order_id in one.orders for one in self._held)
 
     def _is_gone(self, client_order_id: str) -> bool:
         return any(kind != "amend" and name == client_order_id for kind, name in self._unsent)

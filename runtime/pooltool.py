@@ -18,7 +18,7 @@ from runtime.chains import chain_named, chain_of_venue
 from runtime.config import Config
 from runtime.deploy import Guests, spec_of, venue_spec
 from runtime.inputs import Input
-from runtime.live import Live
+from runtime.live import Live, Urls
 from runtime.poolview import is_complete, rows, table
 from runtime.recordings import load_venue
 from runtime.screen import EVERY_S, Screen
@@ -66,6 +66,7 @@ def pools(
 async def _follow(
     spec: EngineSpec, settings: Config, sim_seed: int | None, screen: Screen, *, once: bool, duration: float | None
 ) -> Live:
+    urls: Urls
     async with AsyncExitStack() as stack:
         if sim_seed is not None:
             urls = await embed(spec.venues, sim_seed, stack, screen.tell)

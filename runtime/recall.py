@@ -31,6 +31,10 @@ def _kept(position: Position) -> PositionMemory:
     )  # fmt: skip
 
 
+def _mode(is_paper: bool, is_sim: bool) -> str:
+    return "on paper" if is_paper else "on simulated venues" if is_sim else "live"
+
+
 def _given(kept: PositionMemory) -> Position:
     position = Position()
     position.qty_1e8, position.cost_1e17 = kept.qty_1e8, kept.cost_1e17
@@ -56,7 +60,13 @@ def remembered(engine: Engine) -> SessionMemory:
     }
     kept = {algo: found for algo, found in views.items() if found}
     spec = engine.spec
-    return SessionMemory(engine.gate.memory(), positions, kept, spec.tag, engine.desk.actions, spec.is_paper)
+    return SessionMemory(
+        engine.gate.memory(), positions, kept, spec.tag, engine.desk.actions, spec.is_paper, spec.is_sim,
+        born_ns={name: order.born_ns for name, order in engine.oms.orders.items()},
+        accounts={
+            name: account for name, one in engine.accounts.items() if (account := one.memory()) is not None
+        },
+    )  # fmt: skip
 
 
 def recall(engine: Engine, memory: SessionMemory) -> list[Notice]:
@@ -66,11 +76,12 @@ def recall(engine: Engine, memory: SessionMemory) -> list[Notice]:
     this one is not, or the other way round: live orders in doubt would be forgotten, or paper money counted as real.
     """
     gate, kept, said = engine.gate, memory.gate, list[Notice]()
-    if memory.is_paper not in (None, engine.spec.is_paper):
-        was, now = ("a paper", "live") if memory.is_paper else ("a live", "on paper")
-        mend = "paper and live sessions need a journal each: --journal PATH"
-        raise ConfigError(f"is of {was} session, this one is {now}", place="journal", mend=mend)
-    if engine.spec.is_paper and kept.open_orders:
+    spec = engine.spec
+    if memory.is_paper is not None and (memory.is_paper, memory.is_sim) != (spec.is_paper, spec.is_sim):
+        was, now = _mode(memory.is_paper, memory.is_sim), _mode(spec.is_paper, spec.is_sim)
+        mend = "paper, simulated and live sessions need a journal each: --journal PATH"
+        raise ConfigError(f"is of a session {was}, this one is {now}", place="journal", mend=mend)
+    if (spec.is_paper or spec.is_sim) and kept.open_orders:
         said.append(Notice("warning", f"{len(kept.open_orders)} paper orders of the session before are gone"))
         kept = msgspec.structs.replace(kept, open_orders=())
     if lost := missing(gate, kept):
@@ -93,10 +104,15 @@ def recall(engine: Engine, memory: SessionMemory) -> list[Notice]:
             held = view.position or engine.oms.positions.get((algo.index, view.own))
             if held is not None:
                 view.state.position(held)
+    for venue, account in memory.accounts.items() if not spec.is_sim else ():
+        if venue in engine.accounts:
+            engine.accounts[venue].restore(account)
     for live in gate.account.live.values():
-        order = Order(live.new, live.px_1e9, live.qty_1e8, live.filled_1e8, OrderState.UNKNOWN)
+        order = Order(live.new, live.px_1e9, live.qty_1e8, live.filled_1e8, end_1e8=live.end_1e8, asked=live.asked)
         order.exec_ids = set(live.exec_ids or ()) or None
-        engine.oms.orders[live.client_order_id] = order
-        engine.algos[live.algo].view_of(live.instrument).state.add(order)
+        order.state = OrderState.CANCELED if live.is_over else OrderState.UNKNOWN
+        engine.oms.recall(order, 0, memory.born_ns.get(live.client_order_id, 0))
+        if not live.is_over:
+            engine.algos[live.algo].view_of(live.instrument).state.add(order)
         gate.markets[live.instrument].link.is_reconciled = False
     return said

@@ -129,7 +129,15 @@ def header_of(spec: EngineSpec, paths: dict[str, str], predictor: str = "") -> H
         package=__version__,
         venues=tuple(
             VenueEntry(
-                venue.venue.name, venue.depth, tuple(map(_fields, venue.instruments.values())), venue.pools, venue.chain
+                venue.venue.name,
+                venue.depth,
+                tuple(map(_fields, venue.instruments.values())),
+                venue.pools,
+                venue.chain,
+                venue.on_paper,
+                venue.audit_ns,
+                venue.is_ticking,
+                dict(venue.options),
             )
             for venue in spec.venues
         ),
@@ -145,6 +153,8 @@ def header_of(spec: EngineSpec, paths: dict[str, str], predictor: str = "") -> H
         algos=tuple(_entry(algo, paths.get(algo.name, "")) for algo in spec.algos),
         predictor=predictor,
         memory=spec.memory,
+        is_paper=spec.is_paper,
+        is_sim=spec.is_sim,
     )
 
 

@@ -33,9 +33,10 @@ class AlgoSpec(msgspec.Struct, frozen=True):
 class EngineSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One session. Each venue follows all `symbols`.
 
-    `tag` begins every client order id. `is_paper`: orders go to the paper venues. `predictors(market)` makes the model
-    of one market (`features.Predictor`); None: predictions stay empty. `balances`: on paper, venue → currency → what
-    is there ×1e8; a venue that is not named keeps none. `memory`: what the session before this one left.
+    `tag` begins every client order id. `is_paper`: orders go to the paper venues, all of them; otherwise over the
+    wire, but for venues `on_paper`. `is_sim`: the venues live in this process and die with it. `predictors(market)`
+    makes the model of one market (`features.Predictor`); None: predictions stay empty. `balances`: on paper, venue →
+    currency → what is there ×1e8; a venue that is not named keeps none. `memory`: what the session before left.
     """
 
     venues: tuple[VenueSpec, ...]
@@ -45,6 +46,7 @@ class EngineSpec(msgspec.Struct, frozen=True, kw_only=True):
     fees: Fees = Fees()
     tag: str = "vg"
     is_paper: bool = True
+    is_sim: bool = False
     predictors: Callable[[str], Predictor] | None = None
     balances: Mapping[str, Mapping[str, int]] = {}
     memory: SessionMemory | None = None

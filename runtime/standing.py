@@ -6,10 +6,13 @@ Made on the main loop from what is there; whether the gateway is ready, and if n
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from connectors.events import Ticker
 from risk.limit_terms import Value, value_text
 from risk.limits import ACCOUNT, UNSET, LimitTree, said
 from risk.standing import Standing
 from risk.states import ALL, Cause, TradingState
+from runtime.audit import TOP, Record
+from runtime.port import Port
 from runtime.session import Session
 
 SECOND_NS: Final = 10**9
@@ -33,11 +36,12 @@ def standing_of(session: Session, around: Around, held_by: str, now_ns: int) -> 
         "problem": problem,
         "kill_file": held_by,
         "is_paper": engine.spec.is_paper,
+        "is_sim": engine.spec.is_sim,
         "is_ended": session.is_stopped,
         "latched": [f"{one['scope']} {one['key']} {one['currency']}".strip() for one in limits if one["latched"]],
         "limits": limits,
         "in_force": in_force(session.engine.gate.tree),
-        "books": _books(session),
+        "books": _books(session, now_ns),
         "venues": _venues(session, now_ns),
         "journal": around.journal() if around.journal is not None else None,
         "drill": _drill(around.last_drill, now_ns),
@@ -58,6 +62,10 @@ def not_ready(standing: dict[str, Any], drill_max_age_h: int) -> list[str]:
     for name, book in standing["books"].items():
         if not book["valid"] and not book["is_pool"]:
             reasons.append(f"no valid book of {name}: {book['reason'] or 'none yet'}")
+    for name, venue in standing["venues"].items():
+        if not venue["reconciled"]:
+            why = venue["account"]["why"] if venue["account"] is not None else "not compared yet"
+            reasons.append(f"{name} is not reconciled: {why}")
     journal = standing["journal"]
     if journal is not None and journal.get("failed"):
         reasons.append(f"the journal does not work: {journal['failed']}")
@@ -109,24 +117,53 @@ def _limit(one: Standing) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _books(session: Session) -> dict[str, Any]:
+def _books(session: Session, now_ns: int) -> dict[str, Any]:
     """Of every market that some algo trades at; without algos of all. Pools come and go by themselves."""
     engine = session.engine
     traded = {market for algo in engine.algos for market in algo.deployment.markets} or set(range(len(engine.books)))
-    pools = {index for port in engine.ports.values() for index in port.pools}
+    port_of = {index: port for port in engine.ports.values() for index in port.indices}
+    told = {}
+    for index in sorted(traded):
+        book, port = engine.books[index], port_of[index]
+        told[engine.names[index]] = {
+            "valid": book.valid, "reason": book.reason, "is_pool": index in port.pools,
+            "audit": audit_of(engine.auditor.records.get(index), port, index, book.depth, now_ns),
+            "ticker": ticker_of(engine.tickers.get(index)),
+        }  # fmt: skip
+    return told
+
+
+def audit_of(record: Record | None, port: Port, index: int, depth: int, now_ns: int) -> dict[str, Any] | None:
+    """What proves the levels of a book: `covered` by the venue's checksum with every message, `audited_to` by the last
+    look at the whole of it. None: a pool's ladder is made of the pool's state, which is audited elsewhere.
+    """
+    if index in port.pools:
+        return None
+    record = record or Record()
     return {
-        engine.names[index]: {
-            "valid": engine.books[index].valid, "reason": engine.books[index].reason, "is_pool": index in pools,
-        }
-        for index in sorted(traded)
+        "is_on": port.spec.audit_ns > 0, "depth": depth, "covered": min(TOP, depth) if port.checksum else 0,
+        "audited_to": record.levels, "age_s": max(now_ns - record.last_ns, 0) // SECOND_NS if record.levels else None,
+        "passed": record.passed, "mismatches": record.mismatches, "found": record.found,
+        "inconclusive": record.inconclusive, "why": record.why,
+    }  # fmt: skip
+
+
+def ticker_of(ticker: Ticker | None) -> dict[str, Any] | None:
+    if ticker is None:
+        return None
+    return {
+        "last_1e9": ticker.last_1e9, "volume_1e8": ticker.volume_1e8, "high_1e9": ticker.high_1e9,
+        "low_1e9": ticker.low_1e9, "ts_venue": ticker.ts_venue,
     }  # fmt: skip
 
 
 def _venues(session: Session, now_ns: int) -> dict[str, Any]:
+    accounts = session.engine.accounts
     return {
         name: {
             "up": port.link.last_ns >= 0, "system": port.link.system, "reconciled": port.link.is_reconciled,
             "silent_ms": max(now_ns - port.link.last_ns, 0) // 10**6 if port.link.last_ns >= 0 else None,
+            "account": accounts[name].told(now_ns) if name in accounts else None,
         }
         for name, port in session.engine.ports.items()
     }  # fmt: skip

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from connectors.units import trimmed_text
+from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS, trimmed_text
 from risk.limit_terms import term
 
 BUSY_MS: Final = 1000
@@ -22,7 +22,9 @@ def for_people(told: dict[str, Any]) -> dict[str, Any]:
     scopes = {scope: _cause(cause) for scope, cause in told["scopes"].items()}
     journal, drill = told["journal"], told["drill"]
     return {
-        "state": told["state"] + ("" if told["is_paper"] else ", live") + (", ended" if told["is_ended"] else ""),
+        "state": told["state"]
+        + ("" if told["is_paper"] else ", simulated" if told["is_sim"] else ", live")
+        + (", ended" if told["is_ended"] else ""),
         "busy": f"the loop has not answered for {told['busy_ms']} ms: this is what it was then"
         if told["busy_ms"]
         else "",
@@ -30,13 +32,56 @@ def for_people(told: dict[str, Any]) -> dict[str, Any]:
         "scopes": scopes or "all ACTIVE",
         "problem": told["problem"],
         "latched": ", ".join(told["latched"]),
-        "books": {
-            name: "valid" if book["valid"] else f"none: {book['reason']}" for name, book in told["books"].items()
+        "books": {name: book_text(book) for name, book in told["books"].items()},
+        "accounts": {
+            name: account_text(venue["account"]) for name, venue in told["venues"].items() if venue["account"]
         },
         "journal": _journal(journal) if journal is not None else "none is kept",
         "drill": f"{drill['age_s']} s ago by {drill['who']}" if drill is not None else "none is known",
         "counts": told["counts"],
     }
+
+
+def account_text(account: dict[str, Any]) -> str:
+    """`equal, compared 12 s ago; 1 order in doubt: …; 2 open orders of others`."""
+    parts = [account["why"] or "its record and ours are equal"]
+    if account["looked_s"] is not None:
+        parts.append(f"compared {account['looked_s']} s ago")
+    for name, why in account["in_doubt"].items():
+        parts.append(f"{name} in doubt: {why}")
+    if account["foreign"]:
+        parts.append(f"{account['foreign']} open orders of others, left alone")
+    for currency, amounts in account["drift"].items():
+        ours, theirs = (trimmed_text(amount, SIZE_DECIMALS) for amount in amounts)
+        parts.append(f"{currency} has drifted: by our record {ours}, by the venue's {theirs}")
+    return "; ".join(parts)
+
+
+def book_text(book: dict[str, Any]) -> str:
+    """`valid; levels 11–25 not audited yet; last 62806.9, 2812.4 in 24 h`."""
+    parts = ["valid" if book["valid"] else f"none: {book['reason']}"]
+    audit, ticker = book["audit"], book["ticker"]
+    if audit is not None:
+        parts += _levels(audit) if book["valid"] else []
+        if audit["mismatches"]:
+            parts.append(f"{audit['mismatches']} found wrong by an audit and loaded anew, last: {audit['found']}")
+        if audit["inconclusive"]:
+            parts.append(f"{audit['inconclusive']} audits said nothing, last: {audit['why']}")
+    if ticker is not None:
+        volume = trimmed_text(ticker["volume_1e8"], SIZE_DECIMALS)
+        parts.append(f"last {trimmed_text(ticker['last_1e9'], PRICE_DECIMALS)}, {volume} in 24 h")
+    return "; ".join(parts)
+
+
+def _levels(audit: dict[str, Any]) -> list[str]:
+    """Which levels rest on the feed alone. Below the checksum nothing but an audit proves that none was lost."""
+    proved = max(audit["audited_to"], audit["covered"])
+    out = [f"audited {audit['age_s']} s ago"] if audit["audited_to"] else []
+    if audit["audited_to"] and audit["audited_to"] < audit["depth"]:
+        out = [f"levels 1–{audit['audited_to']} {out[0]}"]
+    if proved < audit["depth"]:
+        out.append(f"levels {proved + 1}–{audit['depth']} not audited" + (" yet" if audit["is_on"] else ""))
+    return out
 
 
 def limits_for_people(told: dict[str, Any]) -> dict[str, str]:

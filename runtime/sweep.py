@@ -7,15 +7,17 @@ instrument, a currency: its own orders, one by one. Intents of what is stopped e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final
 
 from connectors.events import Notice, RejectCode
 from connectors.units import MONEY_DECIMALS, SIZE_DECIMALS, trimmed_text
+from oms.state import OrderState
 from risk.denial import DenyReason
 from risk.exposure import LiveOrder
 from risk.happenings import Latched, Switched
 from risk.states import ALL, TradingState
+from risk.windows import SECOND_NS
 from runtime.abi import ActionKind
 from runtime.intents import Intent
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from runtime.instance import AlgoInstance
 
 _OURS: Final = (0, 0, 0, int(ActionKind.CANCEL), 0, 0, 0, 0, 0)
+_OPEN: Final = (OrderState.NEW, OrderState.PARTIALLY_FILLED)
+AGAIN_MAX_NS: Final = 30 * SECOND_NS
 _SAID: Final = {
     DenyReason.DAILY_LOSS: ("daily loss limit", "max_daily_loss_1e9", MONEY_DECIMALS),
     DenyReason.DRAWDOWN: ("drawdown limit", "max_drawdown_1e9", MONEY_DECIMALS),
@@ -38,6 +42,7 @@ class Sweeper:
         self._desk = desk
         self._heeded = 0
         self.ours: set[str] = set()  # client order ids that we, not the guest, are cancelling
+        self._again: dict[str, tuple[int, int]] = {}  # those found open all the same: when next, how often so far
 
     def heed(self, now_ns: int) -> None:
         """Carries out what the gate latched or halted and nobody carried out yet."""
@@ -90,15 +95,16 @@ class Sweeper:
     def _cancel_venue(self, venue: str, now_ns: int) -> int:
         """One message for everything that is open there; how many orders of ours that is."""
         desk = self._desk
+        desk.post(now_ns)
         every = desk.gate.account.live.values()
         found = [one for one in every if not one.is_over and desk.gate.markets[one.instrument].venue == venue]
-        if not found and desk.is_paper:
+        if not found and venue not in desk.wired:
             return 0
         approved = desk.gate.must_cancel_all(venue, desk.next_name(), now_ns)
         desk.actions += 1
         for live in found:
             self.ours.add(live.client_order_id)
-            desk.cancelling(live.client_order_id)
+            desk.cancelling(live.client_order_id, now_ns)
         desk.leave(venue, desk.venue_of[venue].cancel_all(approved, now_ns), now_ns)
         return len(found)
 
@@ -138,17 +144,36 @@ class Sweeper:
         desk = self._desk
         found = [live for live in desk.gate.account.live.values() if not live.is_over and wanted(live)]
         for live in found:
-            desk.actions += 1
-            approved = desk.gate.must_cancel(live, desk.name(desk.actions), now_ns)
-            desk.record(desk.algos[live.algo], (live.order_id, *_OURS), approved, now_ns, by="gateway")
-            self.ours.add(live.client_order_id)
-            desk.cancel(approved, now_ns)
+            self._cancel(live, now_ns)
         return len(found)
 
-    def everything(self, now_ns: int) -> int:
+    def _cancel(self, live: LiveOrder, now_ns: int) -> None:
+        desk = self._desk
+        desk.actions += 1
+        approved = desk.gate.must_cancel(live, desk.name(desk.actions), now_ns)
+        desk.record(desk.algos[live.algo], (live.order_id, *_OURS), approved, now_ns, by="gateway")
+        self.ours.add(live.client_order_id)
+        desk.cancel(approved, now_ns)
+
+    def again(self, venue: str, now_ns: int) -> None:
+        """What we cancel at a venue over the wire and is open all the same is cancelled again, until it is not."""
+        desk = self._desk
+        for name in [*self.ours]:
+            order = desk.oms.orders.get(name)
+            live = desk.gate.account.live.get(name)
+            if order is None or live is None or live.is_over:
+                self.ours.discard(name)
+                self._again.pop(name, None)
+            elif order.state in _OPEN and desk.gate.markets[order.instrument].venue == venue:
+                due_ns, tries = self._again.get(name, (now_ns, 0))
+                if now_ns >= due_ns:
+                    self._again[name] = now_ns + min(SECOND_NS << min(tries, 5), AGAIN_MAX_NS), tries + 1
+                    self._cancel(live, now_ns)
+
+    def everything(self, now_ns: int, besides: Collection[str] = ()) -> int:
         """Nothing stays open or waits to be asked again; returns how many orders were cancelled."""
         self._desk.intents.drop(lambda _: True, None, now_ns)
-        return self.cancel_all(lambda _: True, now_ns)
+        return self.cancel_all(lambda live: live.client_order_id not in besides, now_ns)
 
     def algo(self, algo: AlgoInstance, now_ns: int) -> None:
         """What a guest that broke its contract has open."""

@@ -120,20 +120,25 @@ class Tap:
 
     # --- bytes -------------------------------------------------------------------------------------------------------
 
-    def leaving(self, venue: str, data: bytes, approval: int) -> str:
-        """Asked at the last moment: "" lets these bytes go, anything else is why they must not."""
+    def leaving(self, venue: str, data: bytes, approval: int, more: Sequence[int] = ()) -> str:
+        """Asked at the last moment: "" lets these bytes go, anything else is why they must not.
+
+        `more`: approvals of further orders in the same bytes, in their order.
+        """
+        approvals = (approval, *more)
         reader = self._readers.get(venue)
         if reader is None:
             return self._latch(f"{venue} has nobody who reads what leaves for it")
         try:
             found = reader(data)
         except Exception as error:  # noqa: BLE001 - whatever the reader made of it, it could not be read
-            self._waiting.pop(approval, None)
+            for one in approvals:
+                self._waiting.pop(one, None)
             return self._latch(f"bytes for {venue} cannot be read ({str(error)[:_SHOWN_MAX]}): {_shown(data)}")
         if not found and not approval:
             return ""
-        expected = self._waiting.pop(approval, None)
-        problem = self._problem(venue, found, approval, expected)
+        expected = [self._waiting.pop(one, None) for one in approvals]
+        problem = self._problem(venue, found, approvals, expected)
         if problem:
             return self._latch(f"{problem}: {_shown(data)}")
         if self.difference and found[0].what not in _CANCELS:
@@ -141,19 +146,31 @@ class Tap:
         self.passed += 1
         return ""
 
-    def _problem(self, venue: str, found: list[Asked], approval: int, expected: Waiting | None) -> str:
-        what = _what(found)
-        if not approval:
-            return f"bytes for {venue} ask for {what} without an approval"
+    def _problem(
+        self, venue: str, found: list[Asked], approvals: tuple[int, ...], expected: list[Waiting | None]
+    ) -> str:
+        if not all(approvals):
+            return f"bytes for {venue} ask for {_what(found)} without an approval"
+        if len(found) == len(approvals):
+            each = zip(found, approvals, expected, strict=True)
+            return next((problem for one in each if (problem := self._difference(venue, *one))), "")
+        if len(approvals) > 1:
+            return f"bytes for {venue} ask for {_what(found)} with {len(approvals)} approvals"
+        return self._difference(venue, None, approvals[0], expected[0], _what(found))
+
+    def _difference(
+        self, venue: str, found: Asked | None, approval: int, expected: Waiting | None, what: str = ""
+    ) -> str:
+        what = what or (_what([found]) if found is not None else "")
         if expected is None:
             why = "was used before, or dropped" if approval <= self._last else "was never issued"
             return f"bytes for {venue} ask for {what} with approval {approval}, which {why}"
         if venue != expected.venue:
             return f"approval {approval} is for {expected.venue}, its bytes are for {venue}"
-        if len(found) != 1:
+        if found is None:
             return f"bytes for {venue} ask for {what} with approval {approval}, which is for one {expected.asked.what}"
-        if found[0] != expected.asked:
-            return f"approval {approval} differs from its bytes for {venue}: {_differences(found[0], expected.asked)}"
+        if found != expected.asked:
+            return f"approval {approval} differs from its bytes for {venue}: {_differences(found, expected.asked)}"
         there_are = CHECKS_OF_A_CANCEL if expected.asked.what in _CANCELS else CHECKS_OF_AN_ORDER
         if expected.checks != there_are:
             return f"approval {approval} was given after {expected.checks} checks, and there are {there_are}"

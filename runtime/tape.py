@@ -61,6 +61,10 @@ class VenueEntry(msgspec.Struct, frozen=True):
     instruments: tuple[dict[str, Any], ...] = ()
     pools: tuple[PoolId, ...] = ()
     chain: ChainPlan | None = None
+    on_paper: bool = False
+    audit_ns: int = 0
+    is_ticking: bool = False
+    options: dict[str, str] = {}
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +85,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     origins: dict[str, str] = {}
     balances: dict[str, dict[str, int]] = {}
     memory: SessionMemory | None = None
+    is_paper: bool = True
+    is_sim: bool = False
 
 
 class _Kind(msgspec.Struct):

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from connectors.events import ExecReport
-from risk.happenings import AllCancelled, DayRolled, Happening, Latched, LimitChanged, OverrideUsed, Promoted, Switched
+from risk.happenings import (
+    Adopted,
+    AllCancelled,
+    DayRolled,
+    Happening,
+    Latched,
+    LimitChanged,
+    OverrideUsed,
+    Promoted,
+    Switched,
+)
 from risk.limits import UNSET, LimitTree, said, tree_of
 from runtime import __version__
 from runtime.inputs import ActionRecord, BookSeen, Command
@@ -37,6 +47,7 @@ def session_row(session: "Session", now_ns: int, *, who: str, python: str) -> Ro
         "tag": spec.tag,
         "who": who,
         "is_paper": spec.is_paper,
+        "is_sim": spec.is_sim,
         "venues": [venue.venue.name for venue in spec.venues],
         "symbols": list(spec.symbols),
         "algos": [{"name": algo.name, "sha256": algo.guest.sha256} for algo in spec.algos],
@@ -101,6 +112,8 @@ def happening(given: Happening, now_ns: int) -> Row:
             kind = "promote"
         case AllCancelled():
             kind = "cancel_all"
+        case Adopted():
+            kind = "adopt"
     body = {name: getattr(given, name) for name in given.__struct_fields__}
     if isinstance(given, LimitChanged):
         body |= {name: None for name in ("before", "after") if body[name] == UNSET}

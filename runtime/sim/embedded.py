@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 from connectors.errors import ConfigError
-from connectors.session import PUBLIC
+from connectors.session import AUDIT, PRIVATE, PUBLIC, REST
 from runtime.chains import chain_of_venue
 from runtime.port import VenueSpec
 from runtime.sim.market import Market
@@ -19,6 +19,19 @@ Tell = Callable[[str, str], None]
 KRAKEN: Final = "kraken"
 
 
+class Embedded(dict[str, dict[str, str]]):
+    """Where each link of each venue connects that a session without keys has.
+
+    For a session that trades there: `trading`, all links of a venue with an account, and `credentials`, its API key and
+    secret, both by venue.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trading: dict[str, dict[str, str]] = {}
+        self.credentials: dict[str, tuple[str, str]] = {}
+
+
 def check_embedded(venues: Sequence[str]) -> None:
     """Raises ConfigError for a venue that has no simulated side."""
     for name in venues:
@@ -26,14 +39,18 @@ def check_embedded(venues: Sequence[str]) -> None:
             raise ConfigError(f"there is no embedded {name}", place="--sim", mend="use --venues kraken,dex_arb")
 
 
-async def embed(venues: Sequence[VenueSpec], seed: int, stack: AsyncExitStack, tell: Tell) -> dict[str, dict[str, str]]:
+async def embed(venues: Sequence[VenueSpec], seed: int, stack: AsyncExitStack, tell: Tell) -> Embedded:
     """Starts the simulated side of each, to be closed with `stack`; where each link of each venue connects."""
-    urls = {}
+    urls = Embedded()
     market: Market | None = None
     if any(venue.venue.name == KRAKEN for venue in venues):
         server = await stack.enter_async_context(KrakenSimServer(seed=seed))
         urls[KRAKEN] = {PUBLIC: server.ws_url}
-        market = server.sim.market
+        urls.trading[KRAKEN] = {
+            PUBLIC: server.ws_url, AUDIT: server.ws_url, PRIVATE: server.ws_auth_url, REST: server.rest_url,
+        }  # fmt: skip
+        urls.credentials[KRAKEN] = (server.key, server.secret)
+        market = server.market
         tell(f"embedded venue speaking Kraken's v2 protocol at {server.ws_url}, seed {seed}", "info")
     for venue in venues:
         if venue.chain is not None:

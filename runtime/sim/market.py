@@ -9,23 +9,22 @@ How it lives. Every symbol has a hidden fair value that wanders, returns slowly 
 in a burst. Quotes lean towards it and takers push the book there, so the visible price follows through additions,
 changes, removals and trades rather than by being set. What reaches the top ten levels was tuned to the shape of
 recorded Kraken feeds: about 1.5 changed levels a message, about 24 % of them removals.
+
+Orders of somebody outside may rest in a book (``SimBook.guests``). They count in its levels like any others, the
+market's own quotes never take them away, its takers trade with them in their place of the queue.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from random import Random
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
-BookSide = Literal["bid", "ask"]
-TakerSide = Literal["buy", "sell"]
-Level = tuple[int, int]
-"""(price, quantity), both integers in the units of the pair."""
+from runtime.sim.ladder import Guests, Ladder, LevelChange, OrdType, SimTrade, TakerSide
 
 NS: Final = 1_000_000_000
 START_LEVELS: Final = 140
@@ -141,26 +140,6 @@ DEFAULT_PAIRS: Final = tuple(
 )
 
 
-class LevelChange(msgspec.Struct, frozen=True):
-    """A level's new total quantity; 0 removes it. Later changes of one event win over earlier ones."""
-
-    side: BookSide
-    price: int
-    qty: int
-
-
-class SimTrade(msgspec.Struct, frozen=True):
-    """One fill against the book; ``side`` is the taker's, ``trade_id`` rises by one within a symbol."""
-
-    symbol: str
-    side: TakerSide
-    price: int
-    qty: int
-    ord_type: Literal["limit", "market"]
-    trade_id: int
-    ts_ns: int
-
-
 class MarketEvent(msgspec.Struct, frozen=True):
     """What one ``Market.step`` did, in order."""
 
@@ -170,46 +149,9 @@ class MarketEvent(msgspec.Struct, frozen=True):
     trades: tuple[SimTrade, ...]
 
 
-class Ladder:
-    """One side of a book. Keys rise away from the touch (a bid's is its negated price): both sides share one code."""
-
-    def __init__(self, side: BookSide) -> None:
-        self.side: BookSide = side
-        self._sign = 1 if side == "ask" else -1
-        self._keys: list[int] = []
-        self._qty: dict[int, int] = {}
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def __contains__(self, price: object) -> bool:
-        return isinstance(price, int) and price * self._sign in self._qty
-
-    def price(self, index: int) -> int:
-        """The price ``index`` levels from the touch; -1 is the deepest. Raises IndexError outside the book."""
-        return self._keys[index] * self._sign
-
-    def qty(self, price: int) -> int:
-        """Quantity at a price, 0 where there is no level."""
-        return self._qty.get(price * self._sign, 0)
-
-    def top(self, depth: int) -> list[Level]:
-        """The best ``depth`` levels, best first, fewer when the book is thinner."""
-        return [(key * self._sign, self._qty[key]) for key in self._keys[:depth]]
-
-    def further(self, price: int, distance: int) -> int:
-        """A price ``distance`` further from the touch than ``price`` (negative: nearer)."""
-        return price + distance * self._sign
-
-    def set(self, price: int, qty: int) -> None:
-        """Give a level its new total; 0 removes it, and removing what is not there changes nothing."""
-        key = price * self._sign
-        if qty:
-            if key not in self._qty:
-                insort(self._keys, key)
-            self._qty[key] = qty
-        elif self._qty.pop(key, None) is not None:
-            del self._keys[bisect_left(self._keys, key)]
+def seeded(text: str) -> Random:
+    """A generator of its own for each text: equal texts, equal numbers, in every process."""
+    return Random(text)  # noqa: S311 - it has to repeat
 
 
 class SimBook:
@@ -220,6 +162,7 @@ class SimBook:
         self.bids = Ladder("bid")
         self.asks = Ladder("ask")
         self.trades: deque[SimTrade] = deque(maxlen=TRADES_KEPT)
+        self.guests: Guests | None = None
         self._rng = rng
         self._fair = pair.start_price * _MILLI
         self._burst_left = 0
@@ -241,7 +184,6 @@ class SimBook:
         trades: tuple[SimTrade, ...] = ()
         if self._rng.randrange(100) < (30 if far else 12):
             trades = tuple(self._take(now_ns, up=pull > 0, far=far))
-            self.trades.extend(trades)
         else:
             for _ in range(self._rng.choice((1, 1, 1, 1, 1, 1, 1, 2))):
                 self._quote()
@@ -263,7 +205,23 @@ class SimBook:
         # The floor of SimPair.start_price was chosen for this band: a full book of bids always fits above zero.
         self._fair = min(max(self._fair, start * _MILLI * 3 // 4), start * _MILLI * 5 // 4)
 
+    def refill(self) -> None:
+        """After somebody outside has taken from the book: both sides are as deep again as the market keeps them."""
+        self._changes = []
+        self._keep_depth()
+
+    def trade(self, side: TakerSide, price: int, qty: int, ord_type: OrdType, ts_ns: int) -> SimTrade:
+        """The next trade of this book, kept for snapshots; the levels are the caller's to change."""
+        self._trade_id += 1
+        made = SimTrade(self.pair.symbol, side, price, qty, ord_type, self._trade_id, ts_ns)
+        self.trades.append(made)
+        return made
+
     def _put(self, ladder: Ladder, price: int, qty: int) -> None:
+        if self.guests is not None:
+            held = self.guests.held(ladder.side, price)
+            qty = max(qty, held)
+            self.guests.settled(ladder.side, price, qty - held)
         ladder.set(price, qty)
         self._changes.append(LevelChange(ladder.side, price, qty))
 
@@ -288,16 +246,25 @@ class SimBook:
         dice = self._rng.randrange(100)
         whole = 0 if dice < 65 else 1 if dice < 85 else self._rng.randint(2, 5)
         bite = dice < 65 or dice >= 92
-        ord_type: Literal["limit", "market"] = "market" if self._rng.randrange(5) < 3 else "limit"
+        ord_type: OrdType = "market" if self._rng.randrange(5) < 3 else "limit"
         fills = ladder.top(whole + 1)
         last_price, last_qty = fills.pop()
         if bite and last_qty > 1:
             fills.append((last_price, max(1, last_qty * self._rng.randint(5, 90) // 100)))
-        trades = []
+        trades: list[SimTrade] = []
         for price, qty in fills:
-            self._put(ladder, price, ladder.qty(price) - qty)
-            self._trade_id += 1
-            trades.append(SimTrade(self.pair.symbol, side, price, qty, ord_type, self._trade_id, now_ns))
+
+            def match(part: int, price: int = price) -> SimTrade:
+                trades.append(self.trade(side, price, part, ord_type, now_ns))
+                return trades[-1]
+
+            if self.guests is None:
+                match(qty)
+            else:
+                self.guests.take(ladder.side, price, qty, match)
+            left = ladder.qty(price) - qty
+            ladder.set(price, left)
+            self._changes.append(LevelChange(ladder.side, price, left))
         return trades
 
     def _quote(self) -> None:
@@ -338,10 +305,32 @@ class SimBook:
 
     def _keep_depth(self) -> None:
         for ladder in (self.bids, self.asks):
-            while len(ladder) < MIN_LEVELS:
-                self._put(ladder, ladder.further(ladder.price(-1), self._gap()), self._size())
-            while len(ladder) > MAX_LEVELS:
-                self._put(ladder, ladder.price(-1), 0)
+            alone = self.guests.alone(ladder.side) if self.guests is not None else 0
+            while len(ladder) - alone < MIN_LEVELS:
+                price = ladder.further(self._deepest(ladder), self._gap())
+                if price <= 0:
+                    break  # somebody took the bids again and again: there is no price left below
+                alone -= price in ladder and ladder.qty(price) == self._held(ladder, price)
+                self._put(ladder, price, ladder.qty(price) + self._size())
+            while len(ladder) - alone > MAX_LEVELS:
+                price = self._deepest(ladder)
+                self._put(ladder, price, 0)
+                alone += price in ladder
+
+    def _held(self, ladder: Ladder, price: int) -> int:
+        return self.guests.held(ladder.side, price) if self.guests is not None else 0
+
+    def _deepest(self, ladder: Ladder) -> int:
+        """The market's own last level; without any, where the first would have its neighbour."""
+        for index in range(1, len(ladder) + 1):
+            price = ladder.price(-index)
+            if ladder.qty(price) > self._held(ladder, price):
+                return price
+        tick, other = self.pair.tick, self.bids if ladder is self.asks else self.asks
+        fair = self._fair // (_MILLI * tick) * tick
+        if not len(other):
+            return fair
+        return max(fair, other.price(0)) if ladder is self.asks else min(fair, other.price(0))
 
 
 class Market:

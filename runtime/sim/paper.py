@@ -168,20 +168,32 @@ class PaperVenue:
 
     def on_book(self, instrument: int, now_ns: int) -> list[ExecReport]:
         """A valid book: forget what was taken from levels that shrank or left, fill what it crosses."""
-        for side in (1, -1):
-            taken = self._taken.get((instrument, side))
-            if taken:
-                shown = dict(self._levels(instrument, side))
-                kept = {px: min(used, shown[px]) for px, used in taken.items() if px in shown}
-                if kept:
-                    self._taken[instrument, side] = kept
-                else:
-                    del self._taken[instrument, side]
+        if self._taken:
+            self._forget_taken(instrument)
         out: list[ExecReport] = []
+        bid_1e9, ask_1e9 = self._books[instrument].touch()
+        for paper in self._orders.values():
+            reached = 0 < ask_1e9 <= paper.px_1e9 if paper.side > 0 else bid_1e9 >= paper.px_1e9
+            if reached and paper.instrument == instrument:
+                break
+        else:
+            return out  # almost always: what follows sorts and copies
         for name, paper in self._resting(instrument):
             if self._crosses(paper):
                 out += self._cross(name, paper, now_ns)
         return out
+
+    def _forget_taken(self, instrument: int) -> None:
+        book = self._books[instrument]
+        for side in (1, -1):
+            taken = self._taken.get((instrument, side))
+            if taken:
+                sizes = ((px, min(used, book.size_1e8(side, px))) for px, used in taken.items())
+                kept = {px: size for px, size in sizes if size}
+                if kept:
+                    self._taken[instrument, side] = kept
+                else:
+                    del self._taken[instrument, side]
 
     def on_trade(self, trade: Trade, now_ns: int) -> list[ExecReport]:
         """A public trade: what rests at a price that it went through fills, up to the trade's size."""

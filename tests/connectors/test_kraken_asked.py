@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from connectors.instrument import Instrument
 from connectors.orders import AmendOrder, Approved, Asked, CancelAll, CancelOrder, NewOrder, OrderType
 from connectors.session import Output, Send
+from connectors.units import rfc3339_ns
 from connectors.venues.kraken.asked import asked
 from connectors.venues.kraken.orders import KrakenOrders
 from tests.support.kraken_frames import HEARTBEAT, Line, ack, of, sent, update
@@ -70,8 +71,6 @@ STRANGE: list[tuple[dict[str, Any], str]] = [
     ({"cash_order_qty": 100}, "cash_order_qty"),
     ({"limit_price_type": "pct"}, "limit_price_type"),
     ({"effective_time": "2026-08-16T10:04:15Z"}, "effective_time"),
-    ({"stp_type": "cancel_oldest"}, "stp_type"),
-    ({"validate": True}, "validate"),
     ({"order_userref": 7}, "order_userref"),
     ({"order_type": "iceberg"}, "iceberg gtc"),
     ({"order_type": "stop-loss"}, "stop-loss gtc"),
@@ -104,11 +103,19 @@ def test_what_an_approval_cannot_say_is_named(changes: dict[str, Any], field: st
          [Asked("cancel", "a"), Asked("cancel", "b")]),
         ("batch_cancel", {"orders": ["O1", "O2"], "token": "t"}, [Asked("batch_cancel with orders")]),
         ("cancel_all", {"token": "t"}, [Asked("cancel_all")]),
-        ("cancel_all_orders_after", {"timeout": 60, "token": "t"}, [Asked("cancel_all_orders_after")]),
+        ("cancel_all_orders_after", {"timeout": 60, "token": "t"}, []),
+        ("cancel_all_orders_after", {"timeout": 0, "token": "t"}, []),
+        ("cancel_all_orders_after", {"timeout": 86400, "token": "t"}, []),
+        ("cancel_all_orders_after", {"timeout": 60, "x": "y"}, [Asked("cancel_all_orders_after with x")]),
         ("batch_add", {"symbol": "ETH/USD", "orders": [order(symbol=None, token=None)] * 2, "token": "t"},
          [Asked("new", "vg-1", "ETH/USD", -1, 1797_250_000_000, 2 * 10**8, 0)] * 2),
-        ("batch_add", {"symbol": "ETH/USD", "orders": [order(symbol=None)] * 2, "deadline": "x"},
-         [Asked("batch_add with deadline")]),
+        ("batch_add", {"symbol": "ETH/USD", "orders": [order(symbol=None, token=None, stp_type="cancel_both")] * 2,
+                       "deadline": "2026-08-16T10:04:15Z", "validate": True, "token": "t"},
+         [Asked("new", "vg-1", "ETH/USD", -1, 1797_250_000_000, 2 * 10**8, 0)] * 2),
+        ("batch_add", {"symbol": "ETH/USD", "orders": [order(symbol=None)] * 2, "token": "t"},
+         [Asked("batch_add with token")] * 2),
+        ("amend_order", {"cl_ord_id": "vg-1", "limit_price": 1.5, "order_qty": 2, "deadline": "2026-08-16T10:04:15.5Z"},
+         [Asked("amend", "vg-1", px_1e9=1_500_000_000, qty_1e8=200_000_000)]),
         ("withdraw", {"key": "mine", "amount": 1}, [Asked("withdraw")]),
         ("ADD_ORDER", order(), [Asked("ADD_ORDER")]),
         ("subscribe", {"channel": "executions", "snap_orders": True, "token": "t"}, []),
@@ -147,6 +154,18 @@ def test_every_method(method: str, params: dict[str, Any], expected: list[Asked]
         b'{"method":"batch_add","params":{"symbol":"X","orders":[{}]}}',
         b'{"method":"batch_add","params":{"symbol":"X","orders":[1,2]}}',
         b'{"method":"cancel_all","params":[]}',
+        PUBLISHED.replace('"token"', '"deadline":"soon","token"').encode(),
+        PUBLISHED.replace('"token"', '"deadline":"2026-08-16 10:04:15Z","token"').encode(),
+        PUBLISHED.replace('"token"', '"deadline":1786874655,"token"').encode(),
+        PUBLISHED.replace('"token"', '"stp_type":"cancel_none","token"').encode(),
+        PUBLISHED.replace('"token"', '"validate":false,"token"').encode(),
+        PUBLISHED.replace('"token"', '"validate":"true","token"').encode(),
+        b'{"method":"amend_order","params":{"cl_ord_id":"a","limit_price":1,"order_qty":1,"deadline":"x"}}',
+        b'{"method":"cancel_all_orders_after","params":{"token":"t"}}',
+        b'{"method":"cancel_all_orders_after","params":{"timeout":86401,"token":"t"}}',
+        b'{"method":"cancel_all_orders_after","params":{"timeout":-1,"token":"t"}}',
+        b'{"method":"cancel_all_orders_after","params":{"timeout":6e1,"token":"t"}}',
+        b'{"method":"cancel_all_orders_after","params":{"timeout":"60","token":"t"}}',
         b'{"method":"add_order"}',
         b"[" * 100_000,
     ],
@@ -192,6 +211,8 @@ def test_what_the_encoder_writes_is_what_is_read(
     new = NewOrder(name, 0, 0, 1, side, 0 if kind is OrderType.MARKET else px, qty, int(kind))
     sent_new = encoder.submit(Approved(new, number, 1, 31), 2)
     assert asked(sent_new.data) == [Asked("new", name, "A/B", side, new.px_1e9, qty, int(kind))]
+    many = encoder.submit_many([Approved(new, number, 1, 31)] * 2, 2)
+    assert asked(many.data) == asked(sent_new.data) * 2
     amend = AmendOrder(name, 0, 0, 1, side, px, qty, "x")
     sent_amend = encoder.amend(Approved(amend, number, 1, 31), 2)
     assert asked(sent_amend.data) == [Asked("amend", name, px_1e9=px, qty_1e8=qty)]
@@ -203,9 +224,10 @@ def test_what_the_encoder_writes_is_what_is_read(
 
 
 def meaning(data: bytes) -> Any:
-    """A message with its numbers as values, without what asks for nothing: token and request id."""
+    """A message with its numbers as values, without what no approval says: token, request id, and another deadline."""
     found = json.loads(data, parse_float=Decimal, parse_int=Decimal)
-    return {**found, "req_id": 0, "params": {**found["params"], "token": ""}}
+    rfc3339_ns(found["params"]["deadline"])
+    return {**found, "req_id": 0, "params": {**found["params"], "token": "", "deadline": ""}}
 
 
 @pytest.mark.parametrize("kind", list(OrderType))
@@ -228,3 +250,52 @@ def test_no_byte_changes_unseen(kind: OrderType) -> None:
             else:
                 assert meaning(changed) == meaning(data), changed
     assert seen > 15 * len(data) - 600
+
+
+# --- REST -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"7 /0/private/CancelOrder\ncl_ord_id=vg-1-7", [Asked("cancel", "vg-1-7")]),
+        (b"7 /0/private/CancelOrder\ntxid=OQCLML-BW3P3-BUCMWZ", [Asked("CancelOrder with txid")]),
+        (b"7 /0/private/CancelOrder\ncl_ord_id=a&txid=O1", [Asked("CancelOrder with txid")]),
+        (b"7 /0/private/CancelOrder\n", [Asked("CancelOrder with cl_ord_id")]),
+        (b"7 /0/private/CancelAll\n", [Asked("cancel_all")]),
+        (b"7 /0/private/CancelAll\npair=XBTUSD", [Asked("CancelAll with pair")]),
+        (b"7 /0/private/CancelAllOrdersAfter\ntimeout=0", []),
+        (b"7 /0/private/CancelAllOrdersAfter\ntimeout=86400", []),
+        (b"7 /0/private/CancelAllOrdersAfter\ntimeout=86401", [Asked("CancelAllOrdersAfter with timeout")]),
+        (b"7 /0/private/CancelAllOrdersAfter\ntimeout=-1", [Asked("CancelAllOrdersAfter with timeout")]),
+        (b"7 /0/private/CancelAllOrdersAfter\n", [Asked("CancelAllOrdersAfter with timeout")]),
+        (b"7 /0/private/OpenOrders\n", []),
+        (b"7 /0/private/ClosedOrders\nstart=1786874644&closetime=close&ofs=50", []),
+        (b"7 /0/private/TradesHistory\nstart=1786874644&ofs=0", []),
+        (b"7 /0/private/BalanceEx\n", []),
+        (b"7 /0/private/GetWebSocketsToken\n", []),
+        (b"7 /0/private/GetApiKeyInfo\n", []),
+        (b"7 /0/private/AddOrder\npair=XBTUSD&type=buy", [Asked("AddOrder")]),
+        (b"7 /0/private/Withdraw\nasset=XBT&key=mine&amount=1", [Asked("Withdraw")]),
+        (b'7 /0/private/CancelOrder\n{"txid":"O1"}', [Asked("CancelOrder with a JSON body")]),
+        (b'7 /0/private/AddOrderBatch\n{}', [Asked("AddOrderBatch with a JSON body")]),
+    ],
+)  # fmt: skip
+def test_a_rest_request_is_read_by_its_path_and_form(data: bytes, expected: list[Asked]) -> None:
+    assert asked(data) == expected
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"7 /0/private/CancelOrder", b"/0/private/CancelAll\n", b"7 /0/public/Time\n", b"7  /0/private/CancelAll\n",
+        b"7 /0/private/CancelAll?x=1\n", b"7 /0/private/../private/CancelAll\n",
+        b"7 /0/private/CancelOrder\ncl_ord_id=a&cl_ord_id=b", b"7 /0/private/CancelOrder\ncl_ord_id=a%62",
+        b"7 /0/private/CancelOrder\ncl_ord_id=a b", b"7 /0/private/CancelOrder\ncl_ord_id=a&",
+        b"7 /0/private/CancelOrder\ncl_ord_id=a\ntxid=b", b"7 /0/private/CancelOrder\ncl_ord_id=\xc3\xa4",
+        b"7 /0/private/BalanceEx\nx", b"0x7f /0/private/CancelAll \n",
+    ],
+)  # fmt: skip
+def test_a_rest_request_of_another_form_is_not_read(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        asked(data)

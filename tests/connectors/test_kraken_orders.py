@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.errors import ConfigError
 from connectors.instrument import Instrument
 from connectors.orders import AmendOrder, Approved, CancelAll, CancelOrder, NewOrder, OrderType
 from connectors.session import Send
-from connectors.units import decimal_text
+from connectors.units import decimal_text, rfc3339_ns
 from connectors.venues.kraken import VENUE
 from connectors.venues.kraken.orders import KrakenOrders
 
@@ -20,6 +21,8 @@ TOKEN = "{secret:ws_token}"  # noqa: S105 - the placeholder that net.py fills
 BTC = Instrument.parse("kraken", "BTC/USD:1:8")
 SHIB = Instrument.parse("kraken", "SHIB/USD:9:5")
 WHOLE = Instrument.parse("kraken", "YEN/ART:0:0")
+NOW = 1_786_874_645_123_999_999  # 2026-08-16T10:04:05.123…Z
+DEADLINE = "2026-08-16T10:04:10.123Z"
 TERMS: dict[OrderType, dict[str, Any]] = {
     OrderType.LIMIT: {"order_type": "limit", "time_in_force": "gtc"},
     OrderType.MARKET: {"order_type": "market"},
@@ -57,7 +60,7 @@ def order(side: int = 1, px: int = 62_807_000_000_000, qty: int = 1_250_000, **c
 
 def approved(given_order: NewOrder) -> Approved[NewOrder]:
     """As the gate would; tests of the encoder need no gate."""
-    return Approved(given_order, approval=41, now_ns=5, checks=12)
+    return Approved(given_order, approval=41, now_ns=NOW, checks=12)
 
 
 @pytest.mark.parametrize("side", [1, -1])
@@ -73,6 +76,8 @@ def test_every_type_and_side(order_type: OrderType, side: int) -> None:
             "side": "buy" if side > 0 else "sell",
             "order_qty": "0.01250000",
             "cl_ord_id": "vg-1-7",
+            "stp_type": "cancel_newest",
+            "deadline": DEADLINE,
             "token": TOKEN,
             **price,
             **TERMS[order_type],
@@ -119,9 +124,15 @@ def test_never_an_exponent_and_never_another_number(p: int, q: int, px: int, qty
 def test_amend_names_price_and_total() -> None:
     """By our own id; the quantity is the total."""
     amend = AmendOrder("vg-1-7", 0, 1, 7, 1, 12_340, 5_000, "a-3")
-    assert read(encoder().amend(Approved(amend, approval=42, now_ns=5, checks=12), 9)) == {
+    assert read(encoder().amend(Approved(amend, approval=42, now_ns=NOW, checks=12), 9)) == {
         "method": "amend_order",
-        "params": {"cl_ord_id": "vg-1-7", "limit_price": "0.000012340", "order_qty": "0.00005", "token": TOKEN},
+        "params": {
+            "cl_ord_id": "vg-1-7",
+            "limit_price": "0.000012340",
+            "order_qty": "0.00005",
+            "deadline": DEADLINE,
+            "token": TOKEN,
+        },
         "req_id": "42",
     }
 
@@ -176,3 +187,60 @@ def test_the_same_order_gives_the_same_bytes() -> None:
     """Replay depends on it: no clock and no counter of its own."""
     first, second = encoder().submit(approved(order()), 1), encoder().submit(approved(order()), 2)
     assert first == second
+
+
+# --- deadline, stp_type, validate, batches ----------------------------------------------------------------------------
+
+
+@given(st.integers(0, 4_102_444_800 * 10**9 - 6 * 10**9))
+def test_the_deadline_is_five_seconds_after_the_approval(now_ns: int) -> None:
+    """In milliseconds, cut: never later than promised; any second of this century, whatever was encoded before."""
+    encode = encoder()
+    for ns in (0, now_ns, now_ns, now_ns + 10**6):
+        message = read(encode.submit(Approved(order(), 41, ns, 12), 9))
+        text = message["params"]["deadline"]
+        assert rfc3339_ns(text) == (ns + 5 * 10**9) // 10**6 * 10**6
+        assert len(text) == 24
+
+
+@pytest.mark.parametrize("stp_type", ["cancel_newest", "cancel_oldest", "cancel_both"])
+def test_what_becomes_of_a_trade_with_ourselves_is_said(stp_type: str) -> None:
+    encode = KrakenOrders([BTC], {"stp_type": stp_type})
+    assert read(encode.submit(approved(order()), 0))["params"]["stp_type"] == stp_type
+
+
+def test_validate_is_said_of_new_orders_alone() -> None:
+    encode = KrakenOrders([BTC], {"validate": "true"})
+    amend = AmendOrder("vg-1-7", 0, 0, 7, 1, 62_807 * 10**9, 5_000, "a-3")
+    assert read(encode.submit(approved(order()), 0))["params"]["validate"] is True
+    assert read(encode.submit_many([approved(order())] * 2, 0))["params"]["validate"] is True
+    assert "validate" not in read(encode.amend(Approved(amend, 42, 5, 12), 0))["params"]
+    assert "validate" not in read(encoder().submit(approved(order()), 0))["params"]
+
+
+@pytest.mark.parametrize("options", [{"stp_type": "none"}, {"validate": "yes"}, {"validate": ""}])
+def test_an_option_that_is_not_known_is_refused_by_name(options: dict[str, str]) -> None:
+    (name,) = options
+    with pytest.raises(ConfigError, match=name):
+        KrakenOrders([BTC], options)
+
+
+@given(st.lists(st.tuples(st.sampled_from((1, -1)), st.sampled_from(OrderType)), min_size=2, max_size=15))
+def test_a_batch_says_what_its_orders_would_say_alone(legs: list[tuple[int, OrderType]]) -> None:
+    """Every member of a single order but symbol, deadline and token, which are said once."""
+    encode = encoder()
+    many = [
+        Approved(order(side, 0 if kind is OrderType.MARKET else 62_807 * 10**9, client_order_id=f"vg-{k}",
+                       order_type=int(kind)), 41 + k, NOW + k * 10**9, 12)
+        for k, (side, kind) in enumerate(legs)
+    ]  # fmt: skip
+    send = encode.submit_many(many, 9)
+    message = read(send)
+    assert (message["method"], message["req_id"], send.approval) == ("batch_add", "41", 41)
+    assert send.more == tuple(range(42, 41 + len(legs)))
+    once = {"symbol": "BTC/USD", "deadline": DEADLINE, "token": TOKEN}
+    orders = message["params"].pop("orders")
+    assert message["params"] == once
+    for leg, one in zip(orders, many, strict=True):
+        alone = read(encode.submit(one, 9))["params"]
+        assert leg == {name: value for name, value in alone.items() if name not in once}

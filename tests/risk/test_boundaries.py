@@ -205,7 +205,7 @@ def test_an_amend_meets_its_limits_to_the_unit(key: str, scope: str, side: int) 
 
 def _onchain(world: World) -> None:
     world.markets[0].is_onchain = True
-    world.gate._case.is_paper = False
+    world.gate.is_paper = False
 
 
 def _unmarked(world: World) -> None:

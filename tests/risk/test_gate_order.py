@@ -112,7 +112,7 @@ def _all_wrong() -> tuple[World, dict[str, Any]]:
     world.books[1].invalidate("checksum")
     world.markets[0].instrument = LARGE
     world.markets[0].drifted = world.markets[0].is_onchain = True
-    world.gate._case.is_paper = False
+    world.gate.is_paper = False
     world.link.last_ns, world.link.is_reconciled = -1, False
     world.halt()
     return world, {

@@ -19,9 +19,10 @@ from connectors.registry import load
 from connectors.session import Output
 from connectors.venues.kraken.session import KrakenMarket
 from risk.states import TradingState
-from runtime import net
+from runtime import dialling, net
 from runtime.config import paper_limits
 from runtime.deploy import Guests, spec_of, venue_spec
+from runtime.dialling import Dialling
 from runtime.host import AlgoHost
 from runtime.inputs import Command, Frame, Input, LinkDown, LinkUp, Timer
 from runtime.live import Live, serve
@@ -121,7 +122,9 @@ async def test_a_venue_that_goes_away_is_dialled_again_and_sends_a_fresh_snapsho
     assert [entry.split()[0] for entry in seen] == ["LinkUp", "LinkDown", "LinkUp"]
     assert "1001" in seen[1]
     assert "CloudFlare" in seen[1]
-    url = live._links["kraken", "public"].url
+    door = live._links["kraken", "public"]
+    assert isinstance(door, VenueLink)
+    url = door.url
     notices = [line[2:] for line in out.getvalue().splitlines() if url in line]
     assert notices[:2] == [f"dialling {url}", f"connected to {url}"]
     assert notices[2].startswith(f"lost {url} (")
@@ -132,7 +135,7 @@ async def test_a_venue_that_goes_away_is_dialled_again_and_sends_a_fresh_snapsho
 
 
 async def test_an_address_that_cannot_be_reached_is_named_with_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(net, "BACKOFF_FIRST_S", 0.001)
+    monkeypatch.setattr(dialling, "BACKOFF_FIRST_S", 0.001)
     for url in ("ws://127.0.0.1:1/v2", "ws://no-such-host.invalid", "ws://127.0.0.1:99999/", "not an address"):
         notices: list[str] = []
         enough = asyncio.Event()
@@ -172,18 +175,14 @@ async def test_the_embedded_venue_is_reached_past_a_proxy(monkeypatch: pytest.Mo
 async def test_back_off_grows_for_a_venue_that_accepts_and_closes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kraken bans an address after 150 dials in ten minutes; a connection proves nothing until it has lasted."""
     delays: list[float] = []
-    nap = asyncio.sleep
 
-    own = asyncio.get_running_loop()
-
-    async def sleep(seconds: float) -> None:
-        if asyncio.get_running_loop() is not own:  # another test's server, in a thread of its own
-            await nap(seconds)
-            return
+    async def nap(seconds: float, _woken: asyncio.Event) -> None:
         delays.append(seconds)
-        await nap(0)
         if len(delays) == 8:
             raise asyncio.CancelledError
+        now_s[0] += seconds
+
+    now_s = [0.0]
 
     async def slam(socket: ServerConnection) -> None:
         await socket.close(1013, "try again later")
@@ -191,14 +190,14 @@ async def test_back_off_grows_for_a_venue_that_accepts_and_closes(monkeypatch: p
     fed: list[Input] = []
     async with serve_websocket(slam, "127.0.0.1", 0, ping_interval=None) as server:
         port = next(iter(server.sockets)).getsockname()[1]
-        link = VenueLink("kraken", "public", f"ws://127.0.0.1:{port}", fed.append, lambda *_: None)
-        monkeypatch.setattr("runtime.net.asyncio.sleep", sleep)
+        dials = Dialling(lambda: now_s[0])
+        link = VenueLink("kraken", "public", f"ws://127.0.0.1:{port}", fed.append, lambda *_: None, dials=dials)
+        monkeypatch.setattr(dialling, "nap", nap)
         with pytest.raises(asyncio.CancelledError):
             await link.run()
-        monkeypatch.undo()
     for attempt, delay in enumerate(delays):
         whole = min(0.5 * 2**attempt, 30.0)
-        assert whole / 2 <= delay <= whole
+        assert whole * 0.85 - 1e-6 <= delay <= whole
     assert [type(item) for item in fed] == [LinkUp, LinkDown] * 8
     assert all("1013" in item.reason for item in fed if isinstance(item, LinkDown))
 

@@ -1,13 +1,19 @@
 """What is told of an address, and of what went wrong with it: never what may be a provider's key."""
 
 import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import websockets
+from websockets.asyncio.server import ServerConnection, serve
 
-from runtime import net
-from runtime.inputs import Input
+from runtime import dialling, net
+from runtime.inputs import Frame, Input, LinkDown, LinkUp
 from runtime.net import VenueLink, secrets_of, shown
+from runtime.vault import Vault
+from tests.support.rest_server import KEY, SECRET, TOKEN
 
 LIMIT_S = 20
 
@@ -52,7 +58,7 @@ def _never(given: Input) -> None:
 
 
 async def test_an_address_that_the_library_refuses_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(net, "BACKOFF_FIRST_S", 0.001)
+    monkeypatch.setattr(dialling, "BACKOFF_FIRST_S", 0.001)
     told: list[str] = []
     enough = asyncio.Event()
 
@@ -77,3 +83,105 @@ def test_a_key_that_a_provider_repeats_is_known_by_the_address() -> None:
     assert set(secrets_of(url)) == {b"passw0rd", b"0123456789abcdef", b"fedcba9876543210"}
     assert secrets_of("ws://127.0.0.1:8546/v3/0123456789abcdef") == ()
     assert secrets_of("wss://ws.kraken.com/v2") == ()
+
+
+class Private:
+    """A venue's private link, and a server that repeats what it hears and then says what it knows."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+        self.fed: list[Input] = []
+        self.told: list[tuple[str, str]] = []
+        self._came = asyncio.Event()
+        self.vault = Vault({"key": KEY, "secret": SECRET})
+        self.link: VenueLink
+
+    async def serve(self, socket: ServerConnection) -> None:
+        async for message in socket:
+            assert isinstance(message, str)
+            self.heard.append(message.encode())
+            await socket.send(message)
+            if message == "die":
+                socket.transport.abort()
+            if message == "tell":
+                await socket.send(f'{{"error":"no such key {KEY}","of":"{SECRET}"}}')
+
+    def feed(self, given: Input) -> None:
+        self.fed.append(given)
+        self._came.set()
+
+    def frames(self) -> list[bytes]:
+        return [one.raw for one in self.fed if isinstance(one, Frame)]
+
+    async def until(self, kind: type[Input], count: int = 1) -> None:
+        async with asyncio.timeout(LIMIT_S):
+            while sum(isinstance(one, kind) for one in self.fed) < count:
+                self._came.clear()
+                await self._came.wait()
+
+
+@asynccontextmanager
+async def private() -> AsyncIterator[Private]:
+    made = Private()
+    async with serve(made.serve, "127.0.0.1", 0, ping_interval=None) as server:
+        url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/auth"
+        made.link = VenueLink(
+            "kraken", "private", url, made.feed, lambda text, level: made.told.append((level, text)), vault=made.vault
+        )
+        task = asyncio.create_task(made.link.run())
+        try:
+            await made.until(LinkUp)
+            yield made
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def test_secrets_are_put_in_last_and_taken_out_first(caplog: pytest.LogCaptureFixture) -> None:
+    """The venue hears the token; what comes back, and what is logged, is the place where it stood."""
+    caplog.set_level(logging.DEBUG)
+    async with private() as it:
+        it.vault.put("token", TOKEN)
+        assert it.link.send(b'{"token":"{secret:token}"}')
+        assert it.link.send(b"tell")
+        assert await it.link.flush(LIMIT_S)
+        await it.until(Frame, 3)
+    assert it.heard[0] == b'{"token":"%s"}' % TOKEN.encode()
+    assert it.frames() == [
+        b'{"token":"{secret:token}"}', b"tell", b'{"error":"no such key {secret:key}","of":"{secret:secret}"}',
+    ]  # fmt: skip
+    for secret in (KEY, SECRET, TOKEN):
+        assert not any(secret[at : at + 6] in caplog.text for at in range(len(secret) - 5))
+
+
+async def test_a_message_whose_secret_is_missing_is_not_sent_and_told() -> None:
+    async with private() as it:
+        assert not it.link.send(b'{"token":"{secret:token}"}')
+        assert not it.link.send(b'{"signature":"{secret:secret}"}')
+        assert it.link.send(b"other")
+        await it.until(Frame)
+    assert it.heard == [b"other"]
+    assert [text for level, text in it.told if level == "error"] == [
+        "kraken private: a message was not sent: it needs a secret not known yet"
+    ] * 2
+
+
+async def test_what_is_given_to_a_link_that_is_down_is_refused_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An order must not wait for the next connection, and nobody may think that it was sent."""
+    monkeypatch.setattr(dialling, "BACKOFF_FIRST_S", 0.05)
+    async with private() as it:
+        assert it.link.send(b"die")
+        await it.until(LinkDown)
+        assert [it.link.send(b"order") for _ in range(3)] == [False] * 3
+        assert not await it.link.flush(LIMIT_S)
+        await it.until(LinkUp, 2)
+        assert it.link.send(b"new")
+        await it.until(Frame, 1)
+        async with asyncio.timeout(LIMIT_S):
+            while b"new" not in it.heard:
+                await asyncio.sleep(0)
+    assert it.heard == [b"die", b"new"]
+    texts = [text for _, text in it.told]
+    assert sum("is not sent, now or later" in text for text in texts) == 1
+    assert any("3 messages were not sent while it was down" in text for text in texts)

@@ -107,7 +107,12 @@ def test_the_kill_switch_of_a_running_session(is_armed_again: bool, tmp_path: Pa
     assert told("tape", "verify", tape)["recorded"] == summary["hash"]
     commands = [line for line in told("tape", "show", tape, "--lines", "9999")["lines"] if '"command"' in line]
     given = [(row["name"], row["who"]) for row in map(json.loads, commands)]
-    assert given == [("kill", "SIGUSR1"), *[("arm", "SIGUSR2")] * is_armed_again, ("stop", "shutdown")]
+    assert given == [
+        ("kill", "SIGUSR1"),
+        *[("arm", "SIGUSR2")] * is_armed_again,
+        ("drain", "shutdown"),
+        ("stop", "shutdown"),
+    ]
     replayed = gateway("replay", tape, "--json")
     assert replayed.exit_code == process.returncode
     assert "HALTED by SIGUSR1" in replayed.stderr

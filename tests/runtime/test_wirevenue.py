@@ -12,7 +12,7 @@ from connectors.orders import AmendOrder, Approved, CancelAll, CancelOrder, NewO
 from connectors.session import Send
 from connectors.venues.kraken.orders import KrakenOrders
 from runtime.sim.paper import Fees, PaperVenue
-from runtime.wirevenue import WireVenue
+from runtime.wirevenue import SessionVenue, WireVenue
 
 ENCODER = KrakenOrders([Instrument.parse("kraken", "BTC/USD:1:8"), Instrument.parse("kraken", "ETH/USD:1:8")])
 USD = 10**9
@@ -65,10 +65,12 @@ def test_without_an_encoder_nothing_is_made_up(name: str, approved: Approved[Any
 
 
 def test_one_stands_in_for_the_other() -> None:
-    """The desk asks both the same things."""
+    """The desk asks all three the same things."""
     for name in ("submit", "amend", "cancel", "cancel_all", "on_book", "on_trade"):
-        there, here = getattr(PaperVenue, name), getattr(WireVenue, name)
-        assert inspect.signature(there) == inspect.signature(here)
+        one, two, three = (
+            list(inspect.signature(getattr(kind, name)).parameters) for kind in (PaperVenue, WireVenue, SessionVenue)
+        )
+        assert one == two == three
 
 
 def test_cancel_all_on_paper_ends_whatever_rests_at_that_venue() -> None:

@@ -8,6 +8,7 @@ leaves with the JSON module of the standard library, and asks after each turn th
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -97,8 +98,8 @@ class ExitWorld:
             self._counted(approved)
             hook(approved)
 
-        def left(venue: str, data: bytes, approval: int) -> str:
-            self._at_tap.append((venue, data, approval, problem := leaving(venue, data, approval)))
+        def left(venue: str, data: bytes, approval: int, more: Sequence[int] = ()) -> str:
+            self._at_tap.append((venue, data, approval, problem := leaving(venue, data, approval, more)))
             return problem
 
         gate.on_approved = minted

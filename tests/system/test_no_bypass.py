@@ -22,6 +22,7 @@ from runtime.inputs import Command, Frame, Input, LinkUp, Output, Timer, VenueOu
 from runtime.port import VenueSpec
 from runtime.session import Session
 from runtime.spec import AlgoSpec, EngineSpec
+from runtime.wirevenue import SessionVenue
 from tests.support import exit_parts
 from tests.support.data import ROOT
 from tests.support.exit_parts import MS, START_NS, WIDE
@@ -94,6 +95,7 @@ class Desk:
 
     def careless(self) -> "Desk":
         paper = self.engine.ports["kraken"].paper
+        assert not isinstance(paper, SessionVenue)
         paper._encoder = Careless(self.engine.instruments)
         return self
 

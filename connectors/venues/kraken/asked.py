@@ -1,7 +1,9 @@
 """What bytes on their way to Kraken ask it for, read from Kraken's documentation and from nothing of ours.
 
 https://docs.kraken.com/api/docs/websocket-v2/add_order and the pages beside it. The tap compares this with what the
-gate approved, so whatever these lines do not understand in full comes out as something that nobody approves.
+gate approved, so whatever these lines do not understand in full comes out as something that nobody approves. What an
+approval says nothing about, and what can only keep an order from being placed, is read and let be: `deadline`,
+`stp_type`, `validate`. Requests of REST are read in asked_rest.py.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,7 +13,8 @@ from typing import Any, Final
 from connectors.errors import NumberError
 from connectors.orders import Asked, OrderType
 from connectors.strictjson import Number, strict_object, unread
-from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS, scaled
+from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS, rfc3339_ns, scaled
+from connectors.venues.kraken.asked_rest import asked_rest
 
 # `order_type`, `time_in_force` (gtc where it is not said) and `post_only`, as one of the types that a guest knows
 _TYPES: Final = {
@@ -24,8 +27,12 @@ _TYPES: Final = {
 _SIDES: Final = {"buy": 1, "sell": -1}
 _ENVELOPE: Final = frozenset({"method", "params", "req_id"})
 _ORDER: Final = frozenset({"order_type", "side", "order_qty", "limit_price", "time_in_force", "post_only", "cl_ord_id"})
-_NEW: Final = _ORDER | {"symbol", "token"}
-_AMEND: Final = frozenset({"cl_ord_id", "order_qty", "limit_price", "token"})
+_ORDER_HERE: Final = _ORDER | {"stp_type"}  # of one of a batch
+_NEW: Final = _ORDER_HERE | {"symbol", "token", "deadline", "validate"}
+_BATCH: Final = frozenset({"symbol", "orders", "token", "deadline", "validate"})
+_AMEND: Final = frozenset({"cl_ord_id", "order_qty", "limit_price", "token", "deadline"})
+_STP_TYPES: Final = frozenset({"cancel_newest", "cancel_oldest", "cancel_both"})
+_TIMER_MAX: Final = 86_400  # seconds
 # What subscriptions of any channel may say; none of it can move an order.
 _CHANNEL: Final = frozenset(
     {"channel", "symbol", "depth", "snapshot", "event_trigger", "interval", "include_tokenized_assets",
@@ -40,6 +47,8 @@ _exact = lru_cache(1024)(scaled)  # the same sizes and prices come again and aga
 
 def asked(data: bytes) -> list[Asked]:
     """Every order, amend or cancel in one message; nothing for one that asks for none. Raises ValueError."""
+    if data.lstrip()[:1] not in b"{[":  # no JSON: of REST, which says path and form
+        return asked_rest(data)
     message = strict_object(data)
     method = _text(message, "method")
     params = message.get("params", _NOTHING)
@@ -70,24 +79,27 @@ def _add_order(method: str, params: Params) -> list[Asked]:
 
 
 def _batch_add(method: str, params: Params) -> list[Asked]:
-    strange = params.keys() - {"symbol", "orders", "token"}
+    strange = params.keys() - _BATCH
     if strange:
         return [_with(method, strange)]
+    _read_deadline(params)
+    _read_validate(params)
     symbol = _text(params, "symbol")
     orders = _list(params, "orders", dict, least=2)
-    return [_new(method, order, _ORDER, symbol) for order in orders]
+    return [_new(method, order, _ORDER_HERE, symbol) for order in orders]
 
 
 def _amend_order(method: str, params: Params) -> list[Asked]:
     strange = params.keys() - _AMEND
     if strange:
         return [_with(method, strange)]
+    _read_deadline(params)
     name = _text(params, "cl_ord_id")
     return [Asked("amend", name, px_1e9=_price(params, "limit_price"), qty_1e8=_size(params, "order_qty"))]
 
 
 def _other(method: str, params: Params) -> list[Asked]:
-    """Something that the gate approves in no form: edit_order takes a new id, the timer cancels later or not at all."""
+    """Something that the gate approves in no form: edit_order takes a new id."""
     return [Asked(method, _text(params, "symbol") if "symbol" in params else "")]
 
 
@@ -109,6 +121,17 @@ def _cancel_all(method: str, params: Params) -> list[Asked]:
     return [_with(method, strange) if strange else Asked("cancel_all")]
 
 
+def _cancel_all_after(method: str, params: Params) -> list[Asked]:
+    """The dead-man's switch: it can only cancel, and what it does if nothing more is said no approval can say."""
+    strange = params.keys() - {"timeout", "token"}
+    if strange:
+        return [_with(method, strange)]
+    seconds = params.get("timeout")
+    if not isinstance(seconds, Number) or not seconds.isdigit() or len(seconds) > 5 or int(seconds) > _TIMER_MAX:
+        raise unread(f"timeout is no whole number of seconds up to {_TIMER_MAX}")
+    return []
+
+
 _METHODS: Final[Mapping[str, Callable[[str, Params], list[Asked]]]] = {
     "ping": _ping,
     "subscribe": _channel,
@@ -120,7 +143,7 @@ _METHODS: Final[Mapping[str, Callable[[str, Params], list[Asked]]]] = {
     "cancel_order": _cancel_order,
     "batch_cancel": _batch_cancel,
     "cancel_all": _cancel_all,
-    "cancel_all_orders_after": _other,
+    "cancel_all_orders_after": _cancel_all_after,
 }
 
 
@@ -141,12 +164,30 @@ def _new(method: str, order: Params, known: frozenset[str], symbol: str) -> Aske
     is_market = order_type is OrderType.MARKET
     if is_market and "limit_price" in order:
         return _with(method, {"limit_price"})
+    _read_deadline(order)
+    _read_validate(order)
+    if "stp_type" in order and _text(order, "stp_type") not in _STP_TYPES:
+        raise unread(f"stp_type {order['stp_type']!r:.40} is not one of Kraken's")
     side = _SIDES.get(_text(order, "side"))
     if side is None:
         raise unread(f"side {order['side']!r:.40} is neither buy nor sell")
     price = 0 if is_market else _price(order, "limit_price")
     name = _text(order, "cl_ord_id") if "cl_ord_id" in order else ""
     return Asked("new", name, symbol, side, price, _size(order, "order_qty"), int(order_type))
+
+
+def _read_deadline(params: Params) -> None:
+    """Well-formed, or nobody knows until when Kraken may act."""
+    if "deadline" in params:
+        try:
+            rfc3339_ns(_text(params, "deadline"))
+        except NumberError as error:
+            raise unread(f"deadline: {error}") from error
+
+
+def _read_validate(params: Params) -> None:
+    if params.get("validate", True) is not True:
+        raise unread("validate is not true")
 
 
 def _cancels(params: Params, name: str, least: int = 1) -> list[Asked]:

@@ -9,33 +9,42 @@ from collections.abc import Callable
 
 import msgspec
 
-from connectors.errors import InstrumentError, NumberError, WireError
-from connectors.events import BookDelta, BookLost, BookSnapshot, InstrumentUpdate, Notice, Trade, VenueStatus
-from connectors.instrument import Instrument
-from connectors.session import PUBLIC, Output, Reconnect, Send, SessionPlan, WakeAt
-from connectors.units import I64_MAX, PRICE_DECIMALS, SIZE_DECIMALS, FloatGrid, rfc3339_ns, scaled
-from connectors.venues.kraken import wire
-from connectors.venues.kraken.subscription import ANSWER_TIMEOUT_NS, SECOND, State, Subscription
+from connectors.errors import InstrumentError, WireError
+from connectors.events import BookDelta, BookLost, BookSnapshot, InstrumentUpdate, Notice, VenueStatus
+from connectors.session import AUDIT, PUBLIC, Output, Reconnect, Send, SessionPlan, WakeAt
+from connectors.units import FloatGrid
+from connectors.venues.kraken import reading, wire
+from connectors.venues.kraken.audit import BookAudits
+from connectors.venues.kraken.reading import DEPTHS, levels
+from connectors.venues.kraken.subscription import (
+    ANSWER_TIMEOUT_NS,
+    NEVER_RETRIED,
+    PING_AFTER_NS,
+    SECOND,
+    SILENCE_MAX_NS,
+    TICK_NS,
+    UNREADABLE,
+    State,
+    Subscription,
+)
 from connectors.venues.kraken.wire import decode_book
 
 LINK = PUBLIC
-DEPTHS = (10, 25, 100, 500, 1000)
-TICK_NS = SECOND // 2
 WARNED_MAX = 1000  # a venue that names new symbols for ever fills no memory of ours
-SILENCE_MAX_NS = 3_500_000_000
-PING_AFTER_NS = 2 * SECOND
 _LIVE = State.LIVE
 _BOOK = b'{"channel":"book"'
 _HEARTBEAT = b'{"channel":"heartbeat"}'
 # channels Kraken has and we do not read here: data on them is not a mystery
 _OTHER_CHANNELS = frozenset({"ticker", "ohlc", "level3", "executions", "balances"})
-# what reading a frame may raise; RecursionError: msgspec's word on brackets nested a thousand deep
-_UNREADABLE = (msgspec.MsgspecError, WireError, ValueError, RecursionError)
-_NEVER_RETRIED = ("Currency pair not supported", "Subscription depth not supported", "depth must be")
+_UNREAD = "kraken: data of channel {}, which is not read here"
 
 
 class KrakenMarket:
-    """`MarketSession` for Kraken: instrument, book and trade channels of the planned symbols on one socket."""
+    """`MarketSession` for Kraken: instrument, book, trade and, where planned, ticker channels on one socket.
+
+    The AUDIT link is another socket to the same address, and another class's (`audit.py`): nothing that happens there
+    changes anything here.
+    """
 
     def __init__(self, plan: SessionPlan) -> None:
         self._subs: dict[str, Subscription] = {}
@@ -44,6 +53,8 @@ class KrakenMarket:
             grid = FloatGrid(known.price_precision, known.size_precision) if known else None
             self._subs[symbol] = Subscription(index, symbol, plan.depth, grid)
         self._by_index = {sub.index: sub for sub in self._subs.values()}
+        self._audits = BookAudits(self._subs, plan.audit_ns) if plan.audit_ns > 0 else None
+        self._is_ticking = plan.is_ticking
         self._depth = plan.depth
         self._next_id = 0
         self._requests: dict[int, tuple[str, str]] = {}  # req_id → (channel, symbol)
@@ -56,8 +67,10 @@ class KrakenMarket:
 
     # --- the link --------------------------------------------------------------------------------------------------
 
-    def open(self, now_ns: int, _link: str = LINK, /) -> list[Output]:
+    def open(self, now_ns: int, link: str = LINK, /) -> list[Output]:
         """Kraken remembers nothing of an earlier connection: metadata first, then what it allows to read."""
+        if link == AUDIT:
+            return self._audits.open(now_ns) if self._audits is not None else []
         self._is_open = True
         self._requests.clear()
         self._last_frame_ns = self._last_proof_ns = self._last_ping_ns = now_ns
@@ -70,8 +83,9 @@ class KrakenMarket:
             WakeAt(now_ns + TICK_NS),
         ]
 
-    def close(self, now_ns: int, _link: str = LINK, /) -> list[Output]:
-        del now_ns
+    def close(self, now_ns: int, link: str = LINK, /) -> list[Output]:
+        if link == AUDIT:
+            return self._audits.close(now_ns) if self._audits is not None else []
         self._is_open = False
         return self._lose_all("link down")
 
@@ -83,6 +97,16 @@ class KrakenMarket:
         return [BookLost(sub.index, reason) for sub in lost]
 
     def tick(self, now_ns: int) -> list[Output]:
+        out = self._tick(now_ns)
+        return out if self._audits is None else out + self._audits.tick(now_ns)
+
+    def audit_again(self, instrument: int, now_ns: int) -> list[Output]:
+        """The last look at this book said nothing: take another before its turn."""
+        if self._audits is not None:
+            self._audits.again(self._by_index[instrument].symbol, now_ns)
+        return []
+
+    def _tick(self, now_ns: int) -> list[Output]:
         if not self._is_open:
             return []
         out: list[Output] = [WakeAt(now_ns + TICK_NS)]
@@ -153,26 +177,28 @@ class KrakenMarket:
 
     # --- frames ----------------------------------------------------------------------------------------------------
 
-    def receive(self, frame: bytes, now_ns: int, _link: str = LINK, /) -> list[Output]:
+    def receive(self, frame: bytes, now_ns: int, link: str = LINK, /) -> list[Output]:
+        if link == AUDIT:
+            return self._audits.receive(frame, now_ns) if self._audits is not None else []
         before_ns = self._last_proof_ns
         self._last_frame_ns = self._last_proof_ns = now_ns
         if frame.startswith(_BOOK):  # nearly all of them
             try:
                 return self._book(frame, now_ns)
-            except _UNREADABLE as error:
+            except UNREADABLE as error:
                 return self._unexplained(frame, str(error), now_ns)
         if frame == _HEARTBEAT:
             return []
         try:
             return self._channel(frame, now_ns)
-        except msgspec.ValidationError:
-            pass  # not one of the channels we read: an answer, perhaps
-        except _UNREADABLE as error:
+        except msgspec.ValidationError as error:
+            problem = str(error)  # not one of the channels we read: an answer, perhaps
+        except UNREADABLE as error:
             return self._unexplained(frame, str(error), now_ns)
         try:
             answer = wire.decode_answer(frame)
-        except _UNREADABLE as error:
-            return self._unexplained(frame, str(error), now_ns)
+        except UNREADABLE as error:
+            return self._unexplained(frame, str(error), now_ns, problem)
         if answer.method == "pong":
             self._last_proof_ns = before_ns
             return []
@@ -183,17 +209,12 @@ class KrakenMarket:
         data = message.data[0]
         sub = self._subs.get(data.symbol)
         if sub is None or sub.grid is None:
-            return self._warn_once(f"kraken: book of {data.symbol}, which is not subscribed or has no metadata yet")
+            text = f"kraken: book of {data.symbol}, which is not subscribed or has no metadata yet"
+            return self._once("warning", text)
         is_update = message.type == "update"
         if is_update and sub.state is not _LIVE:
             return []
-        grid = sub.grid
-        bids = grid.levels(data.bids) if data.bids else []  # type: ignore[arg-type]
-        asks = grid.levels(data.asks) if data.asks else []  # type: ignore[arg-type]
-        if bids is None or asks is None:
-            (exact,) = wire.decode_exact_book(frame).data
-            bids = [grid.exact_level(level.price, level.qty) for level in exact.bids]
-            asks = [grid.exact_level(level.price, level.qty) for level in exact.asks]
+        bids, asks = levels(frame, data, sub.grid)
         if is_update:
             return [BookDelta(sub.index, bids, asks, data.checksum, data.timestamp)]
         if not sub.acked:  # a recording without its ack: a snapshot never holds more levels than were asked for
@@ -213,25 +234,18 @@ class KrakenMarket:
         if isinstance(message, wire.TradeMessage):
             is_snapshot = message.type == "snapshot"
             return [
-                self._trade(sub, item, is_snapshot) for item in message.data if (sub := self._subs.get(item.symbol))
+                reading.trade(sub.index, item, is_snapshot)
+                for item in message.data
+                if (sub := self._subs.get(item.symbol))
             ]
+        if isinstance(message, wire.TickerMessage):
+            return self._tickers(message)
         return self._instruments(message, now_ns)
 
-    @staticmethod
-    def _trade(sub: Subscription, item: wire.TradeData, is_snapshot: bool) -> Trade:
-        px, sz = scaled(item.price, PRICE_DECIMALS), scaled(item.qty, SIZE_DECIMALS)
-        if not 0 < px <= I64_MAX or not 0 < sz <= I64_MAX:
-            msg = f"trade {item.price} × {item.qty} is outside the guest's range"
-            raise NumberError(msg)
-        return Trade(
-            sub.index,
-            px,
-            sz,
-            1 if item.side == "buy" else -1,
-            item.trade_id,
-            rfc3339_ns(item.timestamp),
-            is_snapshot,
-        )
+    def _tickers(self, message: wire.TickerMessage) -> list[Output]:
+        if not self._is_ticking:
+            return self._once("warning", _UNREAD.format("ticker"))
+        return [reading.ticker(sub.index, item) for item in message.data if (sub := self._subs.get(item.symbol))]
 
     def _instruments(self, message: wire.InstrumentMessage, now_ns: int) -> list[Output]:
         out: list[Output] = []
@@ -251,18 +265,7 @@ class KrakenMarket:
 
     def _define(self, sub: Subscription, raw: msgspec.Raw, now_ns: int) -> list[Output]:
         try:
-            pair = wire.decode_pair(raw)
-            instrument = Instrument(
-                venue="kraken",
-                symbol=pair.symbol,
-                price_precision=pair.price_precision,
-                size_precision=pair.qty_precision,
-                tick_size_1e9=scaled(pair.price_increment, PRICE_DECIMALS),
-                lot_size_1e8=scaled(pair.qty_increment, SIZE_DECIMALS),
-                min_qty_1e8=scaled(pair.qty_min, SIZE_DECIMALS),
-                min_notional_1e9=scaled(pair.cost_min, PRICE_DECIMALS),
-                status=pair.status,
-            )
+            instrument = reading.instrument(wire.decode_pair(raw))
         except (InstrumentError, WireError, msgspec.ValidationError) as error:
             return self._refuse(sub, str(error))
         out: list[Output] = [InstrumentUpdate(sub.index, instrument)]
@@ -276,6 +279,9 @@ class KrakenMarket:
             out += self._subscribe(sub, now_ns)
             trade = b'{"channel":"trade","symbol":[%s],"snapshot":false}' % msgspec.json.encode(sub.symbol)
             out.append(self._request("subscribe", "trade", sub.symbol, trade))
+            if self._is_ticking:
+                ticker = b'{"channel":"ticker","symbol":[%s],"event_trigger":"trades","snapshot":true}'
+                out.append(self._request("subscribe", "ticker", sub.symbol, ticker % msgspec.json.encode(sub.symbol)))
         elif changed:
             out.append(BookLost(sub.index, "precision changed"))
             out += self.resync(sub.index, "precision changed", now_ns)
@@ -328,7 +334,7 @@ class KrakenMarket:
             return [Notice("error", f"{what}: {answer.error}")]
         if answer.method == "unsubscribe":  # it was not subscribed: what we wanted
             return self._unsubscribed(sub, wire.AckResult(), now_ns)
-        if answer.error.startswith(_NEVER_RETRIED):
+        if answer.error.startswith(NEVER_RETRIED):
             return self._refuse(sub, answer.error)
         out: list[Output] = [Notice("error", f"{what}: {answer.error}")]
         if answer.error == "Already subscribed":
@@ -341,20 +347,22 @@ class KrakenMarket:
 
     # --- the unexplained -------------------------------------------------------------------------------------------
 
-    def _unexplained(self, frame: bytes, why: str, now_ns: int) -> list[Output]:
+    def _unexplained(self, frame: bytes, why: str, now_ns: int, problem: str = "") -> list[Output]:
         """Whom a frame concerns that we cannot read: one symbol if it says so, every book on the link if not."""
         try:
             stray = wire.decode_stray(frame)
-        except _UNREADABLE:
+        except UNREADABLE:
             concerned = list(self._subs.values())
         else:
             if stray.error_capital or stray.error:
                 return [Notice("error", f"kraken says: {stray.error_capital or stray.error}")]
+            if stray.channel == "ticker" and self._is_ticking:  # no book is made of it
+                return self._once("error", f"kraken: ticker that cannot be read: {problem or why}")
             if stray.channel in _OTHER_CHANNELS:
-                return self._warn_once(f"kraken: data of channel {stray.channel}, which is not read here")
+                return self._once("warning", _UNREAD.format(stray.channel))
             try:
                 symbols = {item.symbol for item in wire.decode_stray_items(stray.data)}
-            except _UNREADABLE:
+            except UNREADABLE:
                 symbols = set()
             named = [sub for symbol, sub in self._subs.items() if symbol in symbols]
             concerned = named or list(self._subs.values())
@@ -364,8 +372,8 @@ class KrakenMarket:
             out += self.resync(sub.index, "unexplained frame", now_ns)
         return out
 
-    def _warn_once(self, text: str) -> list[Output]:
+    def _once(self, level: str, text: str) -> list[Output]:
         if text in self._warned or len(self._warned) >= WARNED_MAX:
             return []
         self._warned.add(text)
-        return [Notice("warning", text)]
+        return [Notice(level, text)]

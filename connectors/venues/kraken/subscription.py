@@ -17,13 +17,22 @@ Deltas outside LIVE are dropped: they belong to a book we no longer, or do not y
 from enum import Enum, auto
 from typing import Final
 
+import msgspec
+
+from connectors.errors import WireError
 from connectors.units import FloatGrid
 
 SECOND: Final = 10**9
+TICK_NS: Final = SECOND // 2
+PING_AFTER_NS: Final = 2 * SECOND
+SILENCE_MAX_NS: Final = 3_500_000_000
 ANSWER_TIMEOUT_NS: Final = 5 * SECOND  # an ack or snapshot that has not come by then will not come
 BACKOFF_FIRST_NS: Final = SECOND
 BACKOFF_MAX_NS: Final = 60 * SECOND
 HEALTHY_AFTER_NS: Final = 60 * SECOND  # a book that lived this long starts again with no back-off
+NEVER_RETRIED: Final = ("Currency pair not supported", "Subscription depth not supported", "depth must be")
+# what reading a frame may raise; RecursionError: msgspec's word on brackets nested a thousand deep
+UNREADABLE: Final = (msgspec.MsgspecError, WireError, ValueError, RecursionError)
 
 
 class State(Enum):

@@ -72,6 +72,26 @@ class TradeMessage(msgspec.Struct, tag_field="channel", tag="trade"):
     data: list[TradeData]
 
 
+# --- ticker: https://docs.kraken.com/api/docs/websocket-v2/ticker
+# {"channel":"ticker","type":"update","data":[{"symbol":"BTC/USD","bid":62806.9,"bid_qty":0.50930100,"ask":62807.0,
+#  "ask_qty":1.20000000,"last":62806.9,"volume":2812.40127733,"vwap":62511.4,"low":61802.1,"high":63120.0,
+#  "change":512.3,"change_pct":0.82,"timestamp":"2026-08-16T10:04:06.220101Z"}]}
+
+
+class TickerData(msgspec.Struct):
+    symbol: str
+    last: Decimal
+    volume: Decimal
+    low: Decimal
+    high: Decimal
+    timestamp: str = ""  # since 2026
+
+
+class TickerMessage(msgspec.Struct, tag_field="channel", tag="ticker"):
+    type: Literal["snapshot", "update"]
+    data: list[TickerData]
+
+
 # --- instrument: https://docs.kraken.com/api/docs/websocket-v2/instrument  (data is an object; numbers like `1e-08`)
 # {"channel":"instrument","type":"snapshot","data":{"assets":[…],"pairs":[{"symbol":"BTC/USD","base":"BTC",
 #  "quote":"USD","status":"online","qty_precision":8,"qty_increment":1e-08,"qty_min":5e-05,"price_precision":1,
@@ -142,7 +162,7 @@ class Answer(msgspec.Struct):
 
 
 # --- anything else, looked at only to say whom it concerns
-# {"Error":"Exceeded msg rate"}     {"channel":"ticker","type":"update","data":[{"symbol":"BTC/USD", …}]}
+# {"Error":"Exceeded msg rate"}     {"channel":"ohlc","type":"update","data":[{"symbol":"BTC/USD", …}]}
 
 
 class Stray(msgspec.Struct):
@@ -156,7 +176,7 @@ class StrayItem(msgspec.Struct):
     symbol: str = ""
 
 
-ChannelMessage = AnyBook | TradeMessage | InstrumentMessage | StatusMessage | Heartbeat
+ChannelMessage = AnyBook | TradeMessage | TickerMessage | InstrumentMessage | StatusMessage | Heartbeat
 
 decode_book = msgspec.json.Decoder(Book).decode
 decode_exact_book = msgspec.json.Decoder(ExactBook).decode

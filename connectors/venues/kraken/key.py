@@ -1,0 +1,83 @@
+"""What the API key may do, asked before anything else. https://docs.kraken.com/api/docs/rest-api/get-api-key-info
+
+A key that may withdraw, or prepare a withdrawal, is refused for good: whoever steals this process's key must not be
+able to take the money away. A key that may not trade, see its orders or open the private socket is named for what it
+lacks.
+"""
+
+from typing import Final
+
+import msgspec
+
+from connectors.events import Notice
+from connectors.session import Output, Stop
+from connectors.venues.kraken import private
+from connectors.venues.kraken.account import Account
+from connectors.venues.kraken.errors import Next, classify
+from connectors.venues.kraken.rest import Question, Reply, Rest
+
+SECOND: Final = 10**9
+METHOD: Final = "GetApiKeyInfo"
+ANSWER_NS: Final = 30 * SECOND
+RETRY_NS: Final = 10 * SECOND
+FORBIDDEN: Final = ("withdraw-funds", "add-withdraw-address", "update-withdraw-address")
+NEEDED: Final = ("query-funds", "query-open-trades", "query-closed-trades", "modify-trades", "create-ws-token")
+
+
+class Key:
+    """`why`: why the key does not allow trading, or is not known to; ""."""
+
+    def __init__(self, account: Account, rest: Rest) -> None:
+        self._account = account
+        self._rest = rest
+        self._question: Question | None = None
+        self._again_ns: int | None = None
+        self.why = "the API key's permissions are not known yet"
+
+    def start(self, now_ns: int) -> list[Output]:
+        self._again_ns = None
+        self._question, send = self._rest.ask(METHOD, "", now_ns)
+        return [send]
+
+    def tick(self, now_ns: int) -> list[Output]:
+        if self._question is not None and now_ns - self._question.sent_ns >= ANSWER_NS:
+            self._rest.forget(self._question)
+            return self._failed("no answer", now_ns)
+        if self._again_ns is not None and now_ns >= self._again_ns and not self._account.halted:
+            return self.start(now_ns)
+        return []
+
+    def answered(self, question: Question, reply: Reply, now_ns: int) -> list[Output]:
+        if question is not self._question:
+            return []
+        self._question = None
+        if reply.error:
+            if not reply.is_silent and classify(reply.error).next is Next.HALT:
+                self.why = self._account.halted = reply.error
+                return [Notice("error", f"kraken does not accept the API key: {reply.error}: nothing more is sent")]
+            return self._failed(reply.error, now_ns)
+        try:
+            allowed = private.decode_key(reply.result).permissions
+        except msgspec.MsgspecError as error:
+            return self._failed(str(error), now_ns)
+        return self._judge(allowed)
+
+    def _judge(self, allowed: list[str]) -> list[Output]:
+        taking = [name for name in FORBIDDEN if name in allowed]
+        if taking:
+            self.why = f"the API key may take money away ({', '.join(taking)})"
+            self._account.halted = self.why
+            text = f"kraken: {self.why}: make one without, and delete this one"
+            return [Notice("error", text), Stop(text)]
+        missing = [name for name in NEEDED if name not in allowed]
+        if missing:
+            self.why = f"the API key lacks {', '.join(missing)}"
+            return [Notice("error", f"kraken: {self.why}: give it these permissions, and start again")]
+        self.why = ""
+        return []
+
+    def _failed(self, why: str, now_ns: int) -> list[Output]:
+        self._question = None
+        self._again_ns = now_ns + RETRY_NS
+        text = f"kraken: the API key's permissions could not be read ({why}); again in {RETRY_NS // SECOND} s"
+        return [Notice("warning", text)]

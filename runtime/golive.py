@@ -1,0 +1,180 @@
+"""Before orders go to a venue for real: what must be said first, the keys, the addresses, the warning.
+
+`docs/live.md` is this file for people. Whatever lacks, nothing is started; whatever is read of a key, nothing is shown.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from connectors.errors import ConfigError
+from connectors.session import AUDIT, PRIVATE, PUBLIC, REST, Trading, Venue
+from risk.limit_changes import changes
+from risk.limits import LimitTree, unset
+from runtime.chain_plan import endpoints_of
+from runtime.config import Config, paper_limits
+from runtime.config_venue import VenueSection
+from runtime.keylock import TAG_EPOCH_S, KeyLock, tag_of, unique_tag
+from runtime.net import shown
+from runtime.references import read_reference
+from runtime.vault import KEY, SIGNS, Vault
+
+Tell = Callable[[str, str], None]
+
+_TRIAL_PATH: Final = "/0/private/Trial"  # signed to see that the secret can sign; sent to nobody
+
+
+def section_of(settings: Config, venue: Venue) -> VenueSection | None:
+    """None for a chain's, which has none of these settings."""
+    section = settings.venue(venue.name)
+    return section if isinstance(section, VenueSection) else None
+
+
+def wired(venues: Sequence[Venue], *, is_on: bool) -> tuple[str, ...]:
+    """Those whose orders leave over the wire, if any do: chains' are filled on paper."""
+    return tuple(venue.name for venue in venues if is_on and venue.trading is not None)
+
+
+def check_sim(*, is_live: bool) -> None:
+    """Raises ConfigError for `--sim` with `--live`."""
+    if is_live:
+        raise ConfigError("goes not with --sim", place="--live", mend="leave out the one that is not meant")
+
+
+def check_live(settings: Config, venues: Sequence[Venue], limits: LimitTree | None, *, has_journal: bool) -> None:
+    """`--live`: raises ConfigError, naming everything that lacks. `limits`: None where nobody said any."""
+    lacks, mends = [], []
+    for venue in venues:
+        where, section = f"venues.{venue.name}", section_of(settings, venue)
+        if section is None or venue.capabilities.onchain:
+            problem = f"{venue.name}'s orders are filled on paper, as those of every chain are"
+            mend = f"leave {venue.name} out, or run it in a session of its own, without --live"
+            raise ConfigError(problem, place="--live", mend=mend)
+        if venue.trading is None:
+            mend = f"leave {venue.name} out"
+            raise ConfigError(f"{venue.name} cannot be traded at for real", place="--live", mend=mend)
+        lacks += [f"{where}.{name}" for name in ("key", "secret") if not getattr(section, name)]
+        if not section.live:
+            lacks.append(f"{where}.live = true")
+    if lacks:
+        mends.append("write it under [venues.NAME]")
+    if not has_journal:
+        lacks.append("a journal")
+        mends.append("add --journal PATH")
+    if limits is None or not changes(paper_limits(), limits):
+        lacks.append("limits of its own (the shipped ones are for paper)")
+        mends.append("write [limits]")
+    elif missing := unset(limits.account):
+        lacks.append(f"limits.{', limits.'.join(missing)}: no amount of money has a default")
+        mends.append("set each for the account")
+    if lacks:
+        raise ConfigError(f"lacks {'; '.join(lacks)}", place="--live", mend=f"{'; '.join(mends)}: docs/live.md")
+
+
+def vaults_of(
+    settings: Config, venues: Sequence[Venue], environment: MutableMapping[str, str] | None = None
+) -> dict[str, Vault]:
+    """The keys of `venues`, each held by this process alone from now on; `close` each.
+
+    What was read from a variable is taken out of the environment: whoever prints that, or is started by us, has no use
+    for it. Raises ConfigError, which holds nothing that was read.
+    """
+    environment = os.environ if environment is None else environment
+    vaults: dict[str, Vault] = {}
+    read = set()
+    try:
+        for venue in venues:
+            section = section_of(settings, venue)
+            if section is None or venue.trading is None:
+                continue
+            read |= {text.removeprefix("env:") for text in (section.key, section.secret) if text.startswith("env:")}
+            vaults[venue.name] = _vault(settings, venue.name, venue.trading, section, environment)
+    except BaseException:
+        for vault in vaults.values():
+            vault.close()
+        raise
+    for name in read:
+        environment.pop(name, None)
+    return vaults
+
+
+def _vault(
+    settings: Config, name: str, trading: Trading, section: VenueSection, environment: Mapping[str, str]
+) -> Vault:
+    values = {}
+    for setting, text in ((KEY, section.key), (SIGNS, section.secret)):
+        where = f"venues.{name}.{setting}"
+        place = f"{settings.origin(where)}: {where}"
+        if not text:
+            raise ConfigError("is missing", place=place, mend="write env:NAME, file:PATH or cred:NAME")
+        values[setting] = read_reference(text, settings.base(where), environment, place)
+        try:
+            Vault({setting: values[setting]})
+        except ValueError as error:
+            raise ConfigError(f"{text}: {error}", place=place, mend="copy it whole, and nothing else") from None
+    if values[KEY] == values[SIGNS]:
+        raise ConfigError("key and secret are the same", place=place, mend="the secret is what was shown once")
+    try:
+        trading.sign(_TRIAL_PATH, b"", values[KEY], values[SIGNS], 1)
+    except Exception as error:  # noqa: BLE001 - a plugin's; whatever it says may hold what it was given
+        problem = f"{section.secret} is no secret that can sign ({type(error).__name__})"
+        raise ConfigError(problem, place=place, mend="copy the private key whole, and nothing else") from None
+    return Vault(values, KeyLock.take(values[KEY]))
+
+
+def urls_of(settings: Config, venues: Sequence[Venue], over_the_wire: Sequence[str] = ()) -> dict[str, dict[str, str]]:
+    """Where each link of each venue connects. Raises ConfigError for a chain without endpoints."""
+    urls = {}
+    for venue in venues:
+        section = section_of(settings, venue)
+        if section is None or venue.capabilities.onchain:
+            urls[venue.name] = endpoints_of(venue.name, settings)
+            continue
+        public = section.url or venue.public_url
+        here = urls[venue.name] = {PUBLIC: public}
+        if audit_ns(settings, venue):
+            here[AUDIT] = public
+        if venue.trading is not None and venue.name in over_the_wire:
+            here[PRIVATE] = section.private_url or venue.trading.private_url
+            here[REST] = section.rest_url or venue.trading.rest_url
+    return urls
+
+
+def audit_ns(settings: Config, venue: Venue) -> int:
+    """How often its books are compared with fresh ones; 0 for a venue that does not know the link for it."""
+    section = section_of(settings, venue)
+    return section.audit_ns if section is not None and venue.trading is not None else 0
+
+
+def tag_for(*, is_live: bool, tell: Tell) -> str:
+    """What every client order id of the session begins with. Raises ConfigError where live cannot be sure of it."""
+    try:
+        return unique_tag()
+    except ConfigError as error:
+        if is_live:
+            raise
+        tell(f"ids of paper orders may come again in a later session: {error}", "warning")
+        return tag_of(int(time.time()) - TAG_EPOCH_S)
+
+
+def warn(
+    settings: Config, venues: Sequence[Venue], urls: Mapping[str, Mapping[str, str]], limits: Path | None, tell: Tell,
+    *, is_live: bool,
+) -> None:  # fmt: skip
+    """What a person must know before the first order leaves. Of the key, nothing."""
+    for venue in venues:
+        section = section_of(settings, venue)
+        if not is_live and section is not None and section.live:
+            tell(f"{venue.name} has live = true, but without --live every order is filled on paper", "info")
+        if not is_live:
+            continue
+        here = urls[venue.name]
+        tell(f"LIVE: orders go to {venue.name} for real: {shown(here[PRIVATE])}, {shown(here[REST])}", "warning")
+        tell(
+            f"LIVE: {venue.name}'s dead-man's switch and cancel-all are account-wide: they cancel every open order of"
+            " the account, whoever placed it; give this gateway an account (or subaccount) of its own", "warning",
+        )  # fmt: skip
+    if is_live:
+        tell(f"LIVE: limits from {limits or settings.origin('limits')}", "warning")

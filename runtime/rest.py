@@ -1,0 +1,203 @@
+"""The REST door: one signed request at a time, each answered by exactly one Frame, whatever becomes of it.
+
+The form of both is in `connectors.session.Send`. A request is never sent twice: what was not answered in time is told
+as status 0, in words, and the session finds out what became of it. The library is httpx2.
+"""
+
+import asyncio
+import re
+from collections import deque
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx2
+
+from connectors.session import REST, Trading
+from runtime.dialling import LOOPBACK
+from runtime.inputs import Frame
+from runtime.net import Feed, Tell, reason_of, shown
+from runtime.vault import KEY, SIGNS, Vault
+
+WAITING_MAX: Final = 256
+ANSWER_BYTES_MAX: Final = 16 * 2**20
+ANSWER_S: Final = 15.0  # for the whole exchange
+CONNECT_S: Final = 5.0
+IDLE_S: Final = 30.0  # a connection that was not used for that long is not used again
+PUBLIC_PATHS: Final = "/0/public/"
+_PATH: Final = re.compile(r"/[\x21-\x7e]{0,400}")
+_PRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
+
+
+class RestDoor:
+    """One venue's REST link, with the face of a `VenueLink`. `base_url`: `https://HOST`, without a path."""
+
+    link: Final = REST
+
+    def __init__(self, venue: str, trading: Trading, base_url: str, vault: Vault, feed: Feed, tell: Tell) -> None:
+        self.venue = venue
+        self._trading = trading
+        self._base_url = base_url.rstrip("/")
+        self._vault = vault
+        self._feed = feed
+        self._tell = tell
+        self._private, self._public = _Lane(), _Lane()
+
+    def send(self, data: bytes) -> bool:
+        """Queues a request; False for one that is not taken, which is answered nevertheless, after this turn."""
+        request = _Request(data)
+        problem = request.problem
+        lane = self._public if request.is_public else self._private
+        if not problem and len(lane.waiting) + len(lane.cancels) >= WAITING_MAX:
+            problem = f"{WAITING_MAX} requests are waiting already"
+        if problem:
+            self._tell(f"{self.venue}: {request.path or 'a request'} was not sent: {problem}", "error")
+            asyncio.get_running_loop().call_soon(self._answer, request, 0, _never_left(problem))
+            return False
+        lane.put(request)
+        return True
+
+    def reconnect(self, reason: str) -> None:
+        """There is nothing to drop: each request has its own time, and a connection that died is not used again."""
+
+    async def flush(self, within_s: float) -> bool:
+        """Waits until everything taken is answered; False when that took too long."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._private.idle.wait()
+                await self._public.idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        is_here = urlsplit(self._base_url).hostname in LOOPBACK
+        async with httpx2.AsyncClient(
+            verify=True, follow_redirects=False, trust_env=not is_here, http2=False,
+            timeout=httpx2.Timeout(ANSWER_S, connect=CONNECT_S),
+            limits=httpx2.Limits(max_connections=2, max_keepalive_connections=2, keepalive_expiry=IDLE_S),
+            headers={"User-Agent": "venuegate", "Accept-Encoding": "identity"},
+        ) as client, asyncio.TaskGroup() as group:  # fmt: skip
+            group.create_task(self._work(client, self._private))
+            group.create_task(self._work(client, self._public))
+
+    async def _work(self, client: httpx2.AsyncClient, lane: "_Lane") -> None:
+        while True:
+            request = await lane.get()
+            self._answer(request, *await self._ask(client, request))
+            lane.done()
+
+    async def _ask(self, client: httpx2.AsyncClient, request: "_Request") -> tuple[int, bytes]:
+        """Status and body as they came; 0 and words where nothing came. No exception of the library's gets out of
+        here: each holds the request, and the request holds the key."""
+        try:
+            method, url, headers, content = self._prepare(request)
+        except (OSError, ValueError) as error:
+            problem = str(error)
+            self._tell(f"{self.venue}: {request.path} was not sent: {problem}", "error")
+            return 0, _never_left(problem)
+        try:
+            async with (
+                asyncio.timeout(ANSWER_S),
+                client.stream(method, url, headers=headers, content=content) as response,
+            ):
+                coding = response.headers.get("content-encoding", "identity")
+                if coding != "identity":
+                    return 0, b"no answer: it is compressed, which was not asked for"
+                body = bytearray()
+                async for part in response.aiter_raw():
+                    body += part
+                    if len(body) > ANSWER_BYTES_MAX:
+                        return 0, b"no answer: it is longer than %d bytes" % ANSWER_BYTES_MAX
+                return response.status_code, bytes(body)
+        except TimeoutError:
+            return 0, b"no answer: none within %d s" % ANSWER_S
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            return 0, _never_left(f"cannot reach {shown(self._base_url)} ({_words(error)})")
+        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, ValueError) as error:
+            return 0, f"no answer: {_words(error)}".encode()
+
+    def _prepare(self, request: "_Request") -> tuple[str, str, dict[str, str], bytes | None]:
+        """Method, address, headers and body. Raises ValueError and OSError, whose words hold no secret, for a request
+        that cannot be made."""
+        url = self._base_url + request.path
+        if request.is_public:
+            body = request.body.decode("ascii")  # UnicodeDecodeError is a ValueError, and such a query is none
+            return "GET", f"{url}?{body}" if body else url, {}, None
+        key, secret = self._vault.get(KEY), self._vault.get(SIGNS)
+        if key is None or secret is None:
+            raise ValueError("no key is known")
+        filled = self._vault.fill(request.body)
+        if filled is None:
+            raise ValueError("it needs a secret that is not known")
+        try:
+            nonce = self._vault.nonce()
+        except OSError as error:
+            raise OSError(f"no nonce ({error.strerror or error})") from None
+        try:
+            headers, body_bytes = self._trading.sign(request.path, filled, key.reveal(), secret.reveal(), nonce)
+        except Exception as error:  # noqa: BLE001 - whatever it says may hold what it was given
+            raise ValueError(f"cannot be signed ({type(error).__name__})") from None
+        form = "application/json" if body_bytes[:1] == b"{" else "application/x-www-form-urlencoded"
+        return "POST", url, {"Content-Type": form, **headers}, body_bytes
+
+    def _answer(self, request: "_Request", status: int, body: bytes) -> None:
+        """Nothing of a secret is left in it when it is fed."""
+        if status and not request.is_public:
+            try:
+                for name, value in self._trading.secrets_in(request.path, body).items():
+                    self._vault.put(name, value)
+            except Exception as error:  # noqa: BLE001 - bytes from outside; what it says may hold them
+                problem = f"its secret cannot be used ({type(error).__name__})"
+                self._tell(f"{self.venue}: the answer to {request.path} was dropped: {problem}", "error")
+                status, body = 0, f"no answer: {problem}".encode()
+        self._feed(Frame(self.venue, REST, b"%s %d\n%s" % (request.id, status, self._vault.hide(body))))
+
+
+class _Request:
+    """One Send, taken apart. `problem`: why it cannot be sent, or ""."""
+
+    __slots__ = ("body", "id", "is_cancel", "is_public", "path", "problem")
+
+    def __init__(self, data: bytes) -> None:
+        head, has_body, self.body = data.partition(b"\n")
+        self.id, _, path = head.partition(b" ")
+        self.path = path.decode("ascii", "replace")
+        is_good = bool(has_body) and bool(self.id) and bool(_PATH.fullmatch(self.path))
+        self.problem = "" if is_good else "it is not an id, a path and a body"
+        self.is_public = self.path.startswith(PUBLIC_PATHS)
+        self.is_cancel = "Cancel" in self.path
+
+
+class _Lane:
+    """Requests that go one after the other, cancels before all others. `idle`: nothing waits and nothing is asked."""
+
+    def __init__(self) -> None:
+        self.cancels: deque[_Request] = deque()
+        self.waiting: deque[_Request] = deque()
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._filled = asyncio.Event()
+
+    def put(self, request: _Request) -> None:
+        (self.cancels if request.is_cancel else self.waiting).append(request)
+        self.idle.clear()
+        self._filled.set()
+
+    async def get(self) -> _Request:
+        while not self.cancels and not self.waiting:
+            self._filled.clear()
+            await self._filled.wait()
+        return self.cancels.popleft() if self.cancels else self.waiting.popleft()
+
+    def done(self) -> None:
+        if not self.cancels and not self.waiting:
+            self.idle.set()
+
+
+def _never_left(problem: str) -> bytes:
+    return f"never left: {problem}".encode()
+
+
+def _words(error: Exception) -> str:
+    return _PRINTABLE.sub("?", f"{type(error).__name__}: {reason_of(error)}")

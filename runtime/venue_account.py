@@ -1,0 +1,279 @@
+"""One venue's account: its record against ours, until they are equal; and again each minute.
+
+    link up ─► Ready ─► look ─► Picture ─► compared: reports, adopted orders, drift ─► reconciled: orders may pass
+
+Nothing passes before that, and the gate says what is missing. What silence leaves open is looked for until it is
+decided. What the gateway itself wants cancelled it asks for again until it is gone. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from connectors.events import ExecReport, ExecType, Movement, Notice, Picture, Ready, VenueOrder
+from connectors.orders import NewOrder
+from connectors.session import WakeAt
+from connectors.units import SIZE_DECIMALS, trimmed_text
+from oms.drift import Drift
+from oms.manager import Order
+from oms.pacer import Pacer
+from oms.reconcile import Comparison, Reconciler
+from oms.state import OrderState
+from runtime.inputs import Command
+from runtime.memory import AccountMemory
+from runtime.port import OURS, Port
+
+if TYPE_CHECKING:
+    from runtime.desk import Carry, Desk
+
+SECOND_NS: Final = 10**9
+LOOK_TIMEOUT_NS: Final = 60 * SECOND_NS  # a look that nobody answered is asked again
+MARGIN_NS: Final = 300 * SECOND_NS  # by which a venue's clock may differ from ours
+ADOPTED: Final = 2**63  # order ids of orders that no algo of this journal ever asked for begin here
+PICTURES_KEPT: Final = 8  # of movements told within so many pictures a restart knows
+REFS_LEAST: Final = 200  # and of so many in any case: a venue repeats its last 50 executions
+
+
+class VenueAccount:
+    """Of one port with a private side. `carry(venue, outputs, now_ns)` carries a session's outputs out."""
+
+    def __init__(self, port: Port, desk: Desk, carry: Carry) -> None:
+        trading = port.spec.venue.trading
+        if port.orders is None or trading is None:
+            msg = f"{port.name} has no private side"
+            raise ValueError(msg)
+        self.name = port.name
+        self._port, self._desk, self._carry = port, desk, carry
+        self._orders = port.orders
+        self._reconciler = Reconciler(trading.deadline_ns, trading.visible_ns, OURS, port.indices)
+        self._pacer = Pacer(0)
+        self._unit_1e8 = trading.unit_1e8
+        self.drift = Drift(port.name, self._unit_1e8, apart_ns=SECOND_NS)
+        self.drifted: dict[str, tuple[int, int]] = {}  # currency → by our record, by the venue's
+        self._told: deque[int] = deque([0], PICTURES_KEPT)  # movements told, picture by picture
+        self._memory: AccountMemory | None = None  # as of the last picture
+        self.pictures = 0
+        self._why = "not connected yet"
+        self._ready_ns = -1  # since when orders could be sent; −1: they cannot
+        self._asked_ns = -1  # when the look was asked for that nobody has answered yet
+        self.looked_ns = 0  # when the last picture that was compared was asked for
+        self.compared_ns = 0  # when it was compared
+        self._unfolded: dict[str, list[Movement]] = {}  # executions of ours that the OMS has not been told of
+        self.doubts: dict[str, str] = {}  # orders, and what is not known of them
+        self.foreign = 0  # open orders of others on the account
+        port.link.is_reconciled, port.link.why = False, self._why
+
+    # --- what happens ------------------------------------------------------------------------------------------------
+
+    def start(self, now_ns: int) -> None:
+        """The session's first turn."""
+        for order in self._open():  # of a session before: until now anything may have left
+            order.sent_ns = order.asked_ns = order.doubt_ns = now_ns
+        self._carry(self.name, self._orders.start(now_ns), now_ns)
+
+    def take(self, said: Ready | Movement | Picture, now_ns: int) -> None:
+        """What the session says of itself or of the account."""
+        match said:
+            case Ready(_, why):
+                self._ready(why, now_ns)
+            case Movement():
+                self._moved(said)
+            case Picture():
+                self._compare(said, now_ns)
+
+    def reported(self, report: ExecReport, now_ns: int) -> None:
+        """A report was folded: what it says of money counts now, and doubt wants a look."""
+        if report.exec_type is ExecType.TRADE:
+            for movement in self._unfolded.pop(report.exec_id, ()):
+                self.drift.moved(movement)
+        elif report.exec_type is ExecType.UNKNOWN:
+            self._hurry(now_ns)
+
+    def commanded(self, command: Command, now_ns: int) -> None:
+        """A person who arms has looked: what the venue has counts from now on."""
+        if command.name == "arm":
+            self.drift.anchor()
+            self.drifted = {}
+            self._hurry(now_ns)
+        elif command.name == "stop":
+            self._carry(self.name, self._orders.stop(now_ns, is_flat=self.is_flat), now_ns)
+
+    def tick(self, now_ns: int) -> None:
+        """Time passed."""
+        self._carry(self.name, self._orders.tick(now_ns), now_ns)
+        self._desk.sweep.again(self.name, now_ns)
+        if self._ready_ns < 0:
+            return
+        is_waiting = self._asked_ns >= 0 and now_ns < self._asked_ns + LOOK_TIMEOUT_NS
+        if self._asked_ns >= 0 and not is_waiting:
+            self._asked_ns = -1
+            self._pacer.failed(now_ns)
+        if not is_waiting and now_ns >= self._pacer.next_ns:
+            self.look(now_ns)
+        self._wake(max(self._pacer.next_ns, now_ns + SECOND_NS // 10))
+
+    def _hurry(self, now_ns: int) -> None:
+        self._pacer.hurry(now_ns)
+        self._wake(self._pacer.next_ns)
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether no order of ours is open or in doubt here."""
+        return not self._open()
+
+    # --- looking -----------------------------------------------------------------------------------------------------
+
+    def look(self, now_ns: int) -> None:
+        """Asks for a picture that reaches back to whatever is open, and to the one before it."""
+        since_ns = min(self._reconciler.reach_ns(self._desk.oms, now_ns), self.looked_ns or now_ns) - MARGIN_NS
+        self._asked_ns = now_ns
+        self._carry(self.name, self._orders.look(max(since_ns, 0), now_ns), now_ns)
+
+    def _ready(self, why: str, now_ns: int) -> None:
+        if why:
+            self._ready_ns, self._asked_ns = -1, -1
+        elif self._ready_ns < 0:
+            self._ready_ns = now_ns
+            self._pacer.hurry(now_ns)
+            self.look(now_ns)
+        if why != self._why and (why or self._why):
+            text = f"{self.name}: {why}: no order is sent there" if why else f"{self.name}: orders can be sent"
+            self._desk.out.append(Notice("warning" if why else "info", text))
+        self._why = why
+        self._settle(now_ns)
+
+    def _compare(self, picture: Picture, now_ns: int) -> None:
+        self._asked_ns = -1
+        self.pictures += 1
+        found = self._reconciler.compare(picture, self._desk.oms, now_ns)
+        self._desk.out += found.notices
+        self._desk.reports(found.reports, now_ns)
+        for report in found.reports:
+            self.reported(report, now_ns)
+        for order in found.adopt:
+            self._adopt(order, found, now_ns)
+        self.doubts, self.foreign = dict(found.in_doubt), found.foreign
+        self.looked_ns, self.compared_ns = picture.asked_ns, now_ns
+        self._check_drift(picture)
+        self._pacer.looked(found, now_ns)
+        self._remember()
+        self._settle(now_ns)
+
+    def _settle(self, now_ns: int) -> None:
+        """Whether orders may pass; what is missing, if not."""
+        link, was = self._port.link, self._port.link.is_reconciled
+        if self._ready_ns < 0:
+            link.is_reconciled, link.why = False, self._why
+            return
+        old = [name for name in self.doubts if self._is_old(name)]
+        if self.looked_ns < self._ready_ns:
+            link.is_reconciled, link.why = False, "its record was not compared with ours yet"
+        elif old and not was:
+            link.is_reconciled, link.why = False, f"{old[0]} is in doubt: {self.doubts[old[0]]}"
+        else:
+            link.is_reconciled, link.why = True, ""
+        if link.is_reconciled and not was:
+            self._desk.out.append(Notice("info", f"{self.name}: its record and ours are equal, orders may pass"))
+        self._wake(max(self._pacer.next_ns, now_ns + SECOND_NS // 10))
+
+    def _is_old(self, name: str) -> bool:
+        order = self._desk.oms.orders.get(name)
+        return order is not None and order.sent_ns <= self._ready_ns
+
+    # --- orders that nobody here asked for ---------------------------------------------------------------------------
+
+    def _adopt(self, found: VenueOrder, said: Comparison, now_ns: int) -> None:
+        """Open at the venue under our name, and not in our journal: from now on it counts, and can be cancelled."""
+        desk = self._desk
+        what = f"{self.name} {found.symbol}: {found.client_order_id} is open under our name and not in our journal"
+        algo = next((one for one in desk.algos if found.instrument in one.symbol_of), None)
+        if algo is None or not found.client_order_id:
+            desk.out.append(Notice("error", f"{what}; no algo here trades that market: it is left alone"))
+            return
+        order_id = ADOPTED
+        while (algo.index, order_id) in desk.gate.account.open_ids:
+            order_id += 1
+        new = NewOrder(
+            found.client_order_id, algo.index, found.instrument, order_id, found.side, found.px_1e9, found.qty_1e8,
+            found.order_type,
+        )  # fmt: skip
+        exec_ids = said.executed.get(found.client_order_id, ())
+        desk.gate.adopt(new, found.cum_qty_1e8, exec_ids)
+        order = desk.oms.adopt(found, algo.index, order_id, now_ns, exec_ids)
+        algo.view_of(found.instrument).state.add(order)
+        desk.out.append(Notice("error", f"{what}; it counts as {algo.name}'s from now on"))
+
+    # --- money -------------------------------------------------------------------------------------------------------
+
+    def _moved(self, movement: Movement) -> None:
+        """Somebody else's counts at once, ours when the OMS has it: what it missed shows as a difference."""
+        self._told[-1] += 1
+        name = movement.client_order_id
+        if name.startswith(OURS) and not self._is_folded(name, movement.ref):
+            known = self._unfolded.setdefault(movement.ref, [])
+            if movement not in known:
+                known.append(movement)
+            return
+        self.drift.moved(movement)
+
+    def _is_folded(self, client_order_id: str, exec_id: str) -> bool:
+        order = self._desk.oms.find(client_order_id)
+        return order is None or exec_id in (order.exec_ids or ())
+
+    def _check_drift(self, picture: Picture) -> None:
+        found = [msgspec.structs.astuple(one) for one in self.drift.looked(picture)]
+        known, self.drifted = self.drifted, {currency: (ours, theirs) for currency, ours, theirs in found}
+        for currency, expected_1e8, observed_1e8 in found:
+            if currency in known:
+                continue
+            ours, theirs = (trimmed_text(amount, SIZE_DECIMALS) for amount in (expected_1e8, observed_1e8))
+            text = f"{self.name} {currency}: by our record {ours}, by the venue's {theirs}: nothing passes there"
+            self._desk.out.append(Notice("error", f"{text} until a person has looked and armed"))
+            for index in self._port.indices:
+                market = self._desk.gate.markets[index]
+                if currency in (market.base, market.quote):
+                    ours_1e8 = self._desk.gate.account.exposures[index].position_1e8
+                    more_1e8 = observed_1e8 - expected_1e8 if currency == market.base else 0
+                    market.venue_position_1e8 = ours_1e8 + more_1e8
+                    self._desk.gate.distrust(index)
+
+    # --- small parts -------------------------------------------------------------------------------------------------
+
+    def _open(self) -> list[Order]:
+        indices = self._port.indices
+        return [order for order in self._desk.oms.orders.values() if order.instrument in indices]
+
+    def _wake(self, at_ns: int) -> None:
+        self._desk.out.append(WakeAt(at_ns))
+
+    def _remember(self) -> None:
+        """What a restart must know of money is as of a picture: what came since, the next one tells again."""
+        known = self.drift.memory()
+        count = max(REFS_LEAST, sum(self._told))
+        self._memory = AccountMemory(self.looked_ns, msgspec.structs.replace(known, refs=known.refs[-count:]))
+        self._told.append(0)
+        self._desk.gate.version += 1
+
+    def memory(self) -> AccountMemory | None:
+        """For the next session; None before the first picture."""
+        return self._memory
+
+    def restore(self, memory: AccountMemory) -> None:
+        """What the session before left."""
+        self._memory, self.looked_ns = memory, memory.looked_ns
+        self.drift = Drift(self.name, self._unit_1e8, memory.drift, apart_ns=SECOND_NS)
+
+    def told(self, now_ns: int) -> dict[str, Any]:
+        """For `gateway status`: what is missing before orders may pass, what is not known, what has drifted."""
+        return {
+            "why": self._port.link.why, "pictures": self.pictures, "in_doubt": self.doubts, "foreign": self.foreign,
+            "looked_s": max(now_ns - self.compared_ns, 0) // SECOND_NS if self.compared_ns else None,
+            "drift": {name: list(amounts) for name, amounts in self.drifted.items()},
+        }  # fmt: skip
+
+    def in_doubt(self) -> int:
+        """Orders of which nobody knows what became."""
+        return sum(order.state is OrderState.UNKNOWN for order in self._open())
