@@ -16,8 +16,8 @@ movement is forgotten when that many others were told since it was told last, ne
 executions at a new link, and a picture those since the one before; so `kept` is far above both. Were one forgotten and
 told again all the same, it would count twice and be seen as drift: loud, not silent.
 
-**Tolerance.** Each movement was rounded by the venue to `unit_1e8` of its currency and by us to 1e-8, and we rounded the
-balances. So a difference of both for every movement since the anchor, and of 1e-8 more, is none.
+**Tolerance.** Each movement was rounded by the venue to `unit_1e8` of its currency and by us to 1e-8; we rounded the
+balances too. So a difference of both for every movement since the anchor, and of 1e-8 more, is none.
 """
 
 from collections import OrderedDict

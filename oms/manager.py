@@ -261,7 +261,7 @@ class Oms:
     def _move(self, order: Order, report: ExecReport, target: Target, *, is_fill: bool) -> str:
         """A living order goes where the table says; returns the anomaly, or an empty string."""
         kind, anomaly = report.exec_type, ""
-        most_asked_1e8 = max((total for _, total in order.asked), default=0)
+        most_asked_1e8 = max(total for _, total in order.asked) if order.asked else 0
         if kind is _TRADE:
             order.tell(report)
         elif kind in (_REPLACED, _REPLACE_REJECTED):
@@ -276,7 +276,8 @@ class Oms:
             target = OrderState.FILLED
         if is_fill and order.filled_1e8 > max(order.qty_1e8, most_asked_1e8):
             anomaly = f"filled {order.filled_1e8} of {order.qty_1e8} (1e-8)"
-        order.state = OrderState(target)
+        if isinstance(target, OrderState):  # a living order's is always
+            order.state = target
         if target in TERMINAL:
             self._end(order)
         return anomaly

@@ -41,6 +41,8 @@ class LiveOrder(OfOrder, gc=False, eq=False):
     is_over: bool = False  # it has ended; counted alone for executions that are still to be told
     end_1e8: int = 0  # its last total by the venue's own word: a fill that left nothing; 0: not told
     exec_ids: set[str] | None = None  # made with the first execution
+    told_1e8: int = 0  # its total when its furthest execution happened
+    furthest_1e8: int = 0  # which that is: the highest cumulated quantity that an execution told
 
     def is_shrunk_by(self, px_1e9: int, qty_1e8: int) -> bool:
         """Whether an amend to this price and total can only make the order smaller."""
@@ -220,7 +222,11 @@ class Account:
         kind = report.exec_type
         if live is None:
             live = self.finished.get(report.client_order_id)
-            if live is None or kind is not ExecType.TRADE or live.is_repeat(report.exec_id):
+            if live is None:
+                return None, False
+            if kind in TERMINAL and report.cum_qty_1e8 > max(live.filled_1e8, live.end_1e8):
+                self._reopen(live, report.cum_qty_1e8)
+            if kind is not ExecType.TRADE or live.is_repeat(report.exec_id):
                 return live, False
             self._trade(live, report)
             return live, True
@@ -232,7 +238,10 @@ class Account:
             # ended by what we saw filled: the last fill may overtake another, an amend upwards its own answer
             if report.cum_qty_1e8 and not report.leaves_qty_1e8:
                 live.end_1e8 = report.cum_qty_1e8
-            if live.filled_1e8 >= (live.end_1e8 or max(live.qty_1e8, report.cum_qty_1e8 + report.leaves_qty_1e8)):
+            if report.cum_qty_1e8 >= live.furthest_1e8:  # an earlier one's total may be that of before an amend
+                live.furthest_1e8 = report.cum_qty_1e8
+                live.told_1e8 = report.cum_qty_1e8 + report.leaves_qty_1e8
+            if live.filled_1e8 >= (live.end_1e8 or max(live.qty_1e8, live.told_1e8)):
                 self._finish(report.client_order_id, live)
             return live, True
         is_more = kind in TERMINAL and report.cum_qty_1e8 > max(live.filled_1e8, live.end_1e8 if live.is_over else 0)
@@ -252,9 +261,17 @@ class Account:
             self._over(live)
             return live, False
         # a smaller total may be told after the fills that reached it
-        if kind in TERMINAL or (kind in ANSWERS and not live.asked and live.filled_1e8 >= live.qty_1e8):
+        is_full = live.filled_1e8 >= max(live.qty_1e8, live.told_1e8)
+        if kind in TERMINAL or (kind in ANSWERS and not live.asked and is_full):
             self._finish(report.client_order_id, live)
         return live, False
+
+    def _reopen(self, live: LiveOrder, end_1e8: int) -> None:
+        """It had ended, and more was filled than was said then: that much counts until its executions come."""
+        del self.finished[live.client_order_id]
+        live.end_1e8 = live.most_1e8 = end_1e8
+        live.leaves_1e8, live.is_over = end_1e8 - live.filled_1e8, True
+        self.add(live)
 
     def _trade(self, live: LiveOrder, report: ExecReport) -> None:
         live.filled_1e8 += report.last_qty_1e8

@@ -54,6 +54,8 @@ class OpenOrder(msgspec.Struct, frozen=True, array_like=True):
     hold_px_1e9: int = 0
     end_1e8: int = 0
     exec_ids: tuple[str, ...] = ()
+    told_1e8: int = 0
+    furthest_1e8: int = 0
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):

@@ -70,7 +70,7 @@ def _open(gate: Watch, live: LiveOrder) -> OpenOrder:
         new=msgspec.structs.replace(live.new, algo=0, instrument=0), px_1e9=live.px_1e9, qty_1e8=live.qty_1e8,
         most_1e8=live.most_1e8, leaves_1e8=live.leaves_1e8, filled_1e8=live.filled_1e8, asked=live.asked,
         refused=live.refused, is_over=live.is_over, end_1e8=live.end_1e8, far_px_1e9=live.far_px_1e9,
-        exec_ids=tuple(sorted(live.exec_ids or ())),
+        exec_ids=tuple(sorted(live.exec_ids or ())), told_1e8=live.told_1e8, furthest_1e8=live.furthest_1e8,
     )  # fmt: skip
 
 
@@ -159,6 +159,7 @@ def _live(order: OpenOrder, algo: int, market: int) -> LiveOrder:
     return LiveOrder(
         new, order.px_1e9, order.qty_1e8, order.most_1e8, order.leaves_1e8, order.far_px_1e9, order.filled_1e8,
         order.asked, order.refused, order.is_over, order.end_1e8, set(order.exec_ids) or None,
+        order.told_1e8, order.furthest_1e8,
     )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def _kept(position: Position) -> PositionMemory:
 
 
 def _mode(is_paper: bool, is_sim: bool) -> str:
-    return "on paper" if is_paper else "on simulated venues" if is_sim else "live"
+    return "paper" if is_paper else "simulated" if is_sim else "live"
 
 
 def _given(kept: PositionMemory) -> Position:
@@ -80,7 +80,7 @@ def recall(engine: Engine, memory: SessionMemory) -> list[Notice]:
     if memory.is_paper is not None and (memory.is_paper, memory.is_sim) != (spec.is_paper, spec.is_sim):
         was, now = _mode(memory.is_paper, memory.is_sim), _mode(spec.is_paper, spec.is_sim)
         mend = "paper, simulated and live sessions need a journal each: --journal PATH"
-        raise ConfigError(f"is of a session {was}, this one is {now}", place="journal", mend=mend)
+        raise ConfigError(f"is of a {was} session, this one is {'on paper' if spec.is_paper else now}", place="journal", mend=mend)
     if (spec.is_paper or spec.is_sim) and kept.open_orders:
         said.append(Notice("warning", f"{len(kept.open_orders)} paper orders of the session before are gone"))
         kept = msgspec.structs.replace(kept, open_orders=())
@@ -108,7 +108,17 @@ def recall(engine: Engine, memory: SessionMemory) -> list[Notice]:
         if venue in engine.accounts:
             engine.accounts[venue].restore(account)
     for live in gate.account.live.values():
-        order = Order(live.new, live.px_1e9, live.qty_1e8, live.filled_1e8, end_1e8=live.end_1e8, asked=live.asked)
+        order = Order(
+            live.new,
+            live.px_1e9,
+            live.qty_1e8,
+            live.filled_1e8,
+            end_1e8=live.end_1e8,
+            asked=live.asked,
+            refused=live.refused,
+            told_1e8=live.told_1e8,
+            furthest_1e8=live.furthest_1e8,
+        )
         order.exec_ids = set(live.exec_ids or ()) or None
         order.state = OrderState.CANCELED if live.is_over else OrderState.UNKNOWN
         engine.oms.recall(order, 0, memory.born_ns.get(live.client_order_id, 0))

@@ -16,6 +16,7 @@ SECRET_CHARS_MIN: Final = 8  # a shorter one would be found, and replaced, where
 SECRET_CHARS_MAX: Final = 4096
 _FORMER_MAX: Final = 8
 _PLACE: Final = re.compile(rb"\{secret:([A-Za-z0-9_.-]{1,64})\}")
+_ALIKE: Final = re.compile("[A-Za-z0-9]+")  # written by everybody as it is
 _FIT: Final = re.compile(r'[^\x00-\x20"\\{}\x7f-\U0010ffff]+')  # stands in JSON, a form and a header as it is
 
 
@@ -24,11 +25,16 @@ class Secret:
     """A text that only `reveal` gives. It cannot be printed, formatted, copied, pickled or hashed; `==` takes as long
     for a wrong one as for the right one."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("_probe", "_value")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, value: str) -> None:
         self._value = value
+        self._probe = max(_ALIKE.findall(value), key=len, default="").encode()
+
+    def may_be_in(self, data: bytes) -> bool:
+        """Whether what every form of it has in common stands there: a quick no."""
+        return self._probe in data
 
     def reveal(self) -> str:
         """The text itself, for the door that sends it."""
@@ -119,8 +125,9 @@ class Vault:
     def hide(self, data: bytes) -> bytes:
         """`data` with every known value as `{secret:NAME}`, or as `{secret:former}`; as it is, or as JSON and URLs
         write it."""
-        named = [*self._secrets.items(), *(("former", secret) for secret in self._former)]
-        for name, secret in sorted(named, key=lambda one: -len(one[1].reveal())):
+        known = [*self._secrets.items(), *(("former", secret) for secret in self._former)]
+        found = [(name, secret) for name, secret in known if secret.may_be_in(data)]
+        for name, secret in sorted(found, key=lambda one: -len(one[1].reveal())):
             for form in _forms(secret.reveal()):
                 if form in data:
                     data = data.replace(form, b"{secret:%s}" % name.encode())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from connectors.events import ExecReport, ExecType, Movement, Notice, Picture, Ready, VenueOrder
+from connectors.events import Balance, ExecReport, ExecType, Movement, Notice, Picture, Ready, VenueOrder
 from connectors.orders import NewOrder
 from connectors.session import WakeAt
 from connectors.units import SIZE_DECIMALS, trimmed_text
@@ -50,8 +50,8 @@ class VenueAccount:
         self._orders = port.orders
         self._reconciler = Reconciler(trading.deadline_ns, trading.visible_ns, OURS, port.indices)
         self._pacer = Pacer(0)
-        self._unit_1e8 = trading.unit_1e8
-        self.drift = Drift(port.name, self._unit_1e8, apart_ns=SECOND_NS)
+        self._unit_1e8, self._apart_ns = trading.unit_1e8, trading.visible_ns
+        self.drift = Drift(port.name, self._unit_1e8, apart_ns=self._apart_ns)
         self.drifted: dict[str, tuple[int, int]] = {}  # currency → by our record, by the venue's
         self._told: deque[int] = deque([0], PICTURES_KEPT)  # movements told, picture by picture
         self._memory: AccountMemory | None = None  # as of the last picture
@@ -157,6 +157,8 @@ class VenueAccount:
             self._adopt(order, found, now_ns)
         self.doubts, self.foreign = dict(found.in_doubt), found.foreign
         self.looked_ns, self.compared_ns = picture.asked_ns, now_ns
+        for currency, total_1e8 in picture.balances:  # an execution may have been in a balance that was told before it
+            self._desk.gate.balance(Balance(self.name, currency, total_1e8))
         self._check_drift(picture)
         self._pacer.looked(found, now_ns)
         self._remember()
@@ -264,7 +266,7 @@ class VenueAccount:
     def restore(self, memory: AccountMemory) -> None:
         """What the session before left."""
         self._memory, self.looked_ns = memory, memory.looked_ns
-        self.drift = Drift(self.name, self._unit_1e8, memory.drift, apart_ns=SECOND_NS)
+        self.drift = Drift(self.name, self._unit_1e8, memory.drift, apart_ns=self._apart_ns)
 
     def told(self, now_ns: int) -> dict[str, Any]:
         """For `gateway status`: what is missing before orders may pass, what is not known, what has drifted."""

@@ -20,6 +20,12 @@ def _usual_depth() -> Iterator[None]:
     sys.setrecursionlimit(RECURSION)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What a gateway keeps of its own between runs (tags, nonces) is not this user's."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of recordings made by others; skips where it is absent, fails there in CI."""

@@ -151,3 +151,24 @@ def test_a_link_that_is_ended_in_its_turn_gives_it_up() -> None:
         assert other.done()
 
     virtually(main)
+
+
+def test_a_link_that_waits_long_follows_the_first_success_at_once_too() -> None:
+    """Its own back-off was of a time that is over: the venue was down in between."""
+
+    async def main() -> None:
+        shared, loop = Dialling(), asyncio.get_running_loop()
+        await shared.turn("public")
+        shared.succeeded("public")
+        for _ in range(8):
+            await shared.turn("private")
+            shared.failed("private")
+        private = asyncio.create_task(shared.turn("private"))
+        shared.lost("public")
+        await shared.turn("public")
+        shared.succeeded("public")
+        at_s = loop.time()
+        await private
+        assert loop.time() - at_s < 0.01
+
+    virtually(main)

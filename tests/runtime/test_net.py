@@ -151,8 +151,9 @@ async def test_secrets_are_put_in_last_and_taken_out_first(caplog: pytest.LogCap
     assert it.frames() == [
         b'{"token":"{secret:token}"}', b"tell", b'{"error":"no such key {secret:key}","of":"{secret:secret}"}',
     ]  # fmt: skip
+    ours = "\n".join(record.getMessage() for record in caplog.records if record.name != "websockets.server")
     for secret in (KEY, SECRET, TOKEN):
-        assert not any(secret[at : at + 6] in caplog.text for at in range(len(secret) - 5))
+        assert not any(secret[at : at + 6] in ours for at in range(len(secret) - 5))
 
 
 async def test_a_message_whose_secret_is_missing_is_not_sent_and_told() -> None:

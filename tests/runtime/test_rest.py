@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from runtime.inputs import Frame, Input
 from runtime.keylock import Counted
 from runtime.rest import RestDoor
 from runtime.vault import Vault
-from tests.support.rest_server import KEY, SECRET, TOKEN, Asked, RestServer, http, sign, trading
+from tests.support.rest_server import KEY, SECRET, TOKEN, Asked, RestServer, http, nobodys_tls, sign, trading
 
 LIMIT_S = 20
 
@@ -319,10 +320,10 @@ async def test_a_proxy_in_the_environment_is_not_asked_about_this_machine(monkey
         assert await door.until(1) == {1: (200, b"{}")}
 
 
-async def test_a_certificate_that_nobody_signed_is_refused() -> None:
-    """Also on this machine."""
-    async with RestServer(always(b"{}")) as server, running(server.url.replace("http:", "https:")) as door:
+async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    """Also on this machine: a signed request, and the key with it, is for the venue alone."""
+    async with RestServer(always(b"{}"), nobodys_tls(tmp_path)) as server, running(server.url) as door:
         door.send(1, "/0/private/Balance")
         status, body = (await door.until(1))[1]
     assert (status, server.asked) == (0, [])
-    assert body.startswith(b"never left: ")
+    assert body.startswith(b"never left: ") and b"certificate" in body.lower()

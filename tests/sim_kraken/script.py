@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from decimal import Decimal as D
+from decimal import Decimal
 
 from tests.sim_kraken.trader import Trader
+
+D = Decimal
 
 
 def digest(seed: int) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from decimal import Decimal as D
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from runtime.sim.kraken.rates import ONE, TIERS
 from tests.sim_kraken.trader import SECOND, Trader
+
+D = Decimal
 
 
 def ahead(t: Trader, order_id: str) -> int | None:
@@ -207,13 +210,13 @@ def test_the_age_table(method: str, table: list[tuple[int, int]]) -> None:
         t = Trader()
         first, second = t.place(), t.place()
         t.now_ns += age_s * SECOND
-        params = {
+        every: dict[str, dict[str, Any]] = {
             "cancel_order": {"order_id": [first]}, "amend_order": {"order_id": first, "limit_price": D(59000)},
             "edit_order": {"order_id": first, "symbol": "BTC/USD", "limit_price": D(59000)},
             "batch_cancel": {"orders": [first, second]},
-        }[method]  # fmt: skip
+        }  # fmt: skip
         before = t.venue.engine.counters["BTC/USD"].gross
-        t.ok(method, **params)
+        t.ok(method, **every[method])
         assert t.venue.engine.counters["BTC/USD"].gross - before == cost * ONE, (method, age_s)
 
 

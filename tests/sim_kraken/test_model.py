@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal as D
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -11,15 +11,19 @@ from hypothesis import strategies as st
 
 from tests.sim_kraken.trader import MS, Trader, take
 
+D = Decimal
+
 SYMBOL = "BTC/USD"
 LOT = D("0.00000001")
 
 
 class Model:
-    """A book as queues: price → [[owner, lots], …], owner "" for everybody else. Cancels, takes, places by the rules."""
+    """A book as queues: price → [[owner, lots], …], owner "" for everybody else."""
 
     def __init__(self, bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> None:
-        self.sides = {"buy": {p: [["", q]] for p, q in bids}, "sell": {p: [["", q]] for p, q in asks}}
+        self.sides: dict[str, dict[int, list[Any]]] = {
+            "buy": {p: [["", q]] for p, q in bids}, "sell": {p: [["", q]] for p, q in asks},
+        }  # fmt: skip
         self.filled: dict[str, int] = {}
         self.left: dict[str, int] = {}
         self.where: dict[str, tuple[str, int]] = {}

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from decimal import Decimal as D
+from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from runtime.sim.frames import Close
 from tests.sim_kraken.trader import SECOND, Message, Trader, parse
 
+D = Decimal
+
 LOST = Close(1006, "cut")
 
 
 def what(messages: list[Message]) -> list[str]:
     """Answers by method, executions by their kind."""
-    return [m["method"] if "method" in m else m["data"][0]["exec_type"] for m in messages if "data" in m or "method" in m]
+    return [
+        m["method"] if "method" in m else m["data"][0]["exec_type"] for m in messages if "data" in m or "method" in m
+    ]
 
 
 def sequences(t: Trader) -> list[int]:
@@ -249,7 +254,7 @@ def test_an_order_is_seen_open_before_its_end_is() -> None:
 
 # --- REST -------------------------------------------------------------------------------------------------------------
 
-TERMS = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "60000", "volume": "0.01"}
+TERMS: dict[str, Any] = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "60000", "volume": "0.01"}
 
 
 @pytest.mark.parametrize(("status", "title"), [(502, "502 Bad Gateway"), (503, "503"), (520, "520")])

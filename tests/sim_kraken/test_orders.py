@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -11,6 +11,8 @@ import pytest
 
 from runtime.sim.market import DEFAULT_PAIRS, Market
 from tests.sim_kraken.trader import SECOND, T0, Trader
+
+D = Decimal
 
 
 def stamp(seconds: float) -> str:
@@ -57,7 +59,7 @@ def test_a_maker_is_filled_by_the_markets_taker_in_parts_and_filled_is_told_apar
 
 def test_a_taker_walks_the_book_at_the_takers_fee_and_the_rest_stays() -> None:
     t = Trader()
-    bid, ask = t.touch()
+    _, ask = t.touch()
     best = D(t.venue.market.book("BTC/USD").asks.qty(int(ask * 10))) / 10**8
     order_id = t.place(limit_price=ask, order_qty=best + D("0.5"))
     trade = next(item for item in t.executions() if item["exec_type"] == "trade")

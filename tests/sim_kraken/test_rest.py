@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,7 +11,10 @@ from runtime.sim.kraken import Faults, KrakenVenue
 from runtime.sim.kraken.access import sign
 from tests.sim_kraken.trader import SECOND, T0, Trader, api_sign, parse
 
-SECRET = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
+D = Decimal
+
+SECRET = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="  # noqa: S105 - Kraken's published example
+NONCE = "1616492376594"
 TERMS = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "60000", "volume": "0.01"}
 
 
@@ -27,7 +30,9 @@ TERMS = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "60000"
     ],
 )  # fmt: skip
 def test_known_signatures(path: str, body: str, signature: str) -> None:
-    assert sign(SECRET, path, "1616492376594", body.encode()) == signature == api_sign(SECRET, path, "1616492376594", body)
+    assert (
+        sign(SECRET, path, "1616492376594", body.encode()) == signature == api_sign(SECRET, path, "1616492376594", body)
+    )
 
 
 def test_the_published_example_is_accepted_by_a_venue_with_that_secret() -> None:
@@ -48,7 +53,9 @@ def test_who_may_not_ask() -> None:
     for nonce in ("", "abc", "-1", str(2**64)):
         assert t.rest_error("Balance", nonce=nonce) == "EAPI:Invalid nonce"
     assert t.rest_error("Nothing") == "EGeneral:Unknown method"
-    assert parse(t.venue.rest("GET", "/0/private/Balance", {}, b"", t.now_ns).body)["error"] == ["EGeneral:Unknown method"]
+    assert parse(t.venue.rest("GET", "/0/private/Balance", {}, b"", t.now_ns).body)["error"] == [
+        "EGeneral:Unknown method"
+    ]
     assert parse(t.venue.rest("GET", "/1/x", {}, b"", t.now_ns).body)["error"] == ["EGeneral:Unknown method"]
 
 
@@ -138,7 +145,8 @@ def test_batches_need_json() -> None:
         ({"timeinforce": "gtc"}, "EGeneral:Invalid arguments:timeinforce"),
         ({"timeinforce": "DAY"}, "EGeneral:Invalid arguments:timeinforce"),
         ({"oflags": "fast"}, "EGeneral:Invalid arguments:oflags fast"),
-        ({"oflags": "nompp"}, "EGeneral:Invalid arguments:no_mpp order option is only available when ordertype = market"),
+        ({"oflags": "nompp"},
+         "EGeneral:Invalid arguments:no_mpp order option is only available when ordertype = market"),
         ({"cl_ord_id": "x" * 19}, "EGeneral:Invalid arguments:cl_ord_id"),
         ({"cl_ord_id": "a", "userref": 1}, "EGeneral:Invalid arguments:cl_ord_id and userref are mutually exclusive"),
         ({"userref": "x"}, "EGeneral:Invalid arguments:userref"),
@@ -267,9 +275,15 @@ def test_public_market_data_is_the_sockets() -> None:
 
 
 def test_options_that_make_no_sense() -> None:
-    for options in ({"tier": "x"}, {"rate_hz": -1}, {"secret": "!"}, {"balances": {"USD": "-1"}}, {"balances": {"U": "x"}}):
-        with pytest.raises(ValueError, match="tier|rate_hz|base64|amount"):
+    for options in (
+        {"tier": "x"},
+        {"rate_hz": -1},
+        {"secret": "!"},
+        {"balances": {"USD": "-1"}},
+        {"balances": {"U": "x"}},
+    ):
+        with pytest.raises(ValueError, match=r"tier|rate_hz|base64|amount"):
             KrakenVenue(**options)
     for fault in ("x", "close=1", "ack_late=x", "ack_late,foo=1", "close@x", "status=odd"):
-        with pytest.raises(ValueError, match="fault|integer|option|state"):
+        with pytest.raises(ValueError, match=r"fault|integer|option|state"):
             Faults(fault)

@@ -1,4 +1,4 @@
-"""A client of the simulated Kraken written from the published rules alone: text in, text out, virtual time, own signing."""
+"""A client of the simulated Kraken, written from the published rules alone: text in and out, virtual time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from runtime.sim.frames import Close
 from runtime.sim.kraken import Answer, Connection, Faults, KrakenVenue
+from runtime.sim.ladder import SimTrade
 
 T0 = 1_786_874_645_123_456_789
 MS = 1_000_000
@@ -26,7 +27,9 @@ def parse(text: str | bytes) -> Any:
 
 def api_sign(secret: str, path: str, nonce: str, body: str) -> str:
     digest = hashlib.sha256((nonce + body).encode()).digest()
-    return base64.b64encode(hmac.new(base64.b64decode(secret), path.encode() + digest, hashlib.sha512).digest()).decode()
+    return base64.b64encode(
+        hmac.new(base64.b64decode(secret), path.encode() + digest, hashlib.sha512).digest()
+    ).decode()
 
 
 class Trader:
@@ -190,11 +193,12 @@ def take(venue: KrakenVenue, symbol: str, side: str, qty: str, now_ns: int) -> N
     while left:
         price = ladder.price(0)
         part = min(left, ladder.qty(price))
+
+        def trade(lots: int, price: int = price) -> SimTrade:
+            return book.trade("sell" if side == "bid" else "buy", price, lots, "market", now_ns)
+
         assert book.guests is not None
-        book.guests.take(
-            "bid" if side == "bid" else "ask", price, part,
-            lambda lots, price=price: book.trade("sell" if side == "bid" else "buy", price, lots, "market", now_ns),
-        )  # fmt: skip
+        book.guests.take("bid" if side == "bid" else "ask", price, part, trade)
         ladder.set(price, ladder.qty(price) - part)
         left -= part
     book.refill()

@@ -65,7 +65,7 @@ class Told:
         return []
 
 
-FIRST = msgspec.structs.replace(VENUE, market=Told, checksum=None)
+FIRST = msgspec.structs.replace(VENUE, market=Told, checksum=None, trading=None)
 SECOND = msgspec.structs.replace(FIRST, name="other", venue_id=2)
 
 
@@ -172,6 +172,8 @@ def says(data: bytes) -> tuple[Any, ...]:
     message = json.loads(data, parse_float=Decimal, parse_int=Decimal, object_pairs_hook=once)
     method, params = message["method"], dict(message.get("params", {}))
     params.pop("token", None)
+    params.pop("deadline", None)
+    assert params.pop("stp_type", "cancel_newest") == "cancel_newest", data
     if method == "add_order":
         terms = params.pop("order_type"), params.pop("time_in_force", None), params.pop("post_only", False)
         (word,) = [word for word in WORDS if word[1:] == terms]

@@ -23,8 +23,8 @@ MUTANTS = [
     ),
     Mutant(
         "the encoder writes another price", ORDERS,
-        "(whole, part // template.price_digit, lots, rest, name, number), number)",
-        "(whole + 1, part // template.price_digit, lots, rest, name, number), number)",
+        "(whole, part // template.price_digit, lots, rest, name, second, ms, number), number)",
+        "(whole + 1, part // template.price_digit, lots, rest, name, second, ms, number), number)",
         EXIT, "whole and part carried wrongly",
     ),
     Mutant(

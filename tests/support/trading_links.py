@@ -8,6 +8,7 @@ secrets out and for cancels that go first; only the exchange itself is played he
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any, Final, Protocol
 
@@ -123,10 +124,11 @@ class Wire:
             at_ns = hands.now_ns + hands.latency_ns()
             if not (self.shuffle and hands.dice.random() < self.shuffle):
                 self._last_in = at_ns = max(at_ns, self._last_in)
-            life = self._life
-            hands.later(at_ns - hands.now_ns, lambda frame=frame: self._heard(frame) if life == self._life else None)  # type: ignore[misc]
+            hands.later(at_ns - hands.now_ns, partial(self._heard, frame, self._life))
 
-    def _heard(self, frame: str | bytes | Close) -> None:
+    def _heard(self, frame: str | bytes | Close, life: int) -> None:
+        if life != self._life:
+            return
         if isinstance(frame, Close):
             self.cut(frame.reason)
         elif isinstance(frame, str):

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from connectors.events import Notice
+from connectors.events import ExecReport, Notice
 from connectors.orders import Action
 from connectors.session import PRIVATE, PUBLIC, REST, Reconnect, Send, WakeAt
 from connectors.venues.kraken import VENUE
@@ -49,7 +49,8 @@ QTY: Final = 10**6  # 0.01 of a coin
 class Bell:
     """A timer of the switch's that can be taken back."""
 
-    def __init__(self, callback: Callable[[], None]) -> None:
+    def __init__(self, world: Machine, callback: Callable[[], None]) -> None:
+        self._world = world
         self.callback: Callable[[], None] | None = callback
 
     def cancel(self) -> None:
@@ -57,7 +58,7 @@ class Bell:
 
     def ring(self) -> None:
         if self.callback is not None:
-            self.callback()
+            self._world.at_loop(self.callback)
 
 
 class SlowDisk:
@@ -98,6 +99,7 @@ class Machine:
         self.is_recording = True  # whether a restart knows what the last session wrote
         self.notices: list[tuple[int, str, str]] = []
         self.actions: list[ActionRecord] = []
+        self.reports: list[ExecReport] = []
         self.wire: list[tuple[int, str, bytes]] = []  # what left: when, by which link
         self.session: Session | None = None
         self.lives = self.turns = 0
@@ -109,7 +111,7 @@ class Machine:
         self._timer_ns: int | None = None
         self._durable_ns = 0
         self._wanted: list[Action] = []
-        self._backlog: list[Input] = []
+        self._backlog: list[Callable[[], None]] = []
         self._nudged = False
         self._nonces = Counted(lambda: self.now_ns)
         if starts:
@@ -181,8 +183,8 @@ class Machine:
         """It goes on where it was, with all that came meanwhile."""
         self.is_frozen = False
         backlog, self._backlog = self._backlog, []
-        for given in backlog:
-            self.feed(given)
+        for what in backlog:
+            what()
 
     @property
     def engine(self) -> Engine:
@@ -202,11 +204,18 @@ class Machine:
         heapq.heappush(self._queue, (self.now_ns + delay_ns, self._number, what))
 
     def call_soon_threadsafe(self, callback: Callable[[], None], /) -> object:
-        self.later(0, callback)
+        self.later(0, lambda: self.at_loop(callback))
         return None
 
+    def at_loop(self, what: Callable[[], None]) -> None:
+        """Now, or when the gateway's loop turns again."""
+        if self.is_frozen:
+            self._backlog.append(what)
+        else:
+            what()
+
     def call_later(self, delay: float, callback: Callable[[], None], /) -> Bell:
-        bell = Bell(callback)
+        bell = Bell(self, callback)
         self.later(int(delay * SECOND), bell.ring)
         return bell
 
@@ -249,7 +258,7 @@ class Machine:
         if self.session is None:
             return
         if self.is_frozen:
-            self._backlog.append(given)
+            self._backlog.append(lambda: self.feed(given))
             return
         if self.switch.waiting:
             self.switch.take()
@@ -265,11 +274,13 @@ class Machine:
         self.turns += 1
         session.step(given, self.now_ns, self._carry)
         done = self.exit.seal()
-        if done is not None:
+        if done is not None or isinstance(given, Command):  # else the turn's record may be lost with the process
             self._memory = msgspec.json.encode(session.engine.remember())
+        if done is not None:
             self._durable_ns = max(self._durable_ns, self.now_ns + self.dice.randint(*self._disk) * MS)
             self.later(self._durable_ns - self.now_ns, lambda: done() if session is self.session else None)
         self.actions += [one for one in session.engine.trace if isinstance(one, ActionRecord)]
+        self.reports += [one for one in session.engine.trace if isinstance(one, ExecReport)]
         self.stopped = session.engine.stopped
         self.oracle.turn(session.engine)
 
@@ -281,6 +292,7 @@ class Machine:
         self.later(0, lambda: self.feed(command))
 
     def _carry(self, outputs: list[Output]) -> None:
+        self.oracle.asked(self.engine)
         for output in outputs:
             match output:
                 case VenueOutput(_, Send()):

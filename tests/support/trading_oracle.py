@@ -61,11 +61,16 @@ class Oracle:
         """Another session: what it knows begins with what it remembers."""
         self._filled.clear()
 
-    def turn(self, engine: Engine) -> None:
+    def asked(self, engine: Engine) -> None:
+        """What the gate approved in this turn: before any of it leaves."""
         for one in engine.trace:
             if isinstance(one, ActionRecord):
                 self._asked(one, engine)
-            elif isinstance(one, ExecReport):
+
+    def turn(self, engine: Engine) -> None:
+        """The turn is over."""
+        for one in engine.trace:
+            if isinstance(one, ExecReport):
                 order = engine.oms.find(one.client_order_id)
                 if order is not None:
                     self._order(order)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+from connectors.events import ExecReport, ExecType
 from connectors.orders import Action, OrderType
 from connectors.session import PUBLIC, REST
 from oms.manager import Order
@@ -124,10 +125,29 @@ class TradingWorld(Machine):
     def state(self, name: str) -> str:
         return str(self.ours(name).state)
 
-    def there(self, name: str) -> VenueOrder | None:
-        """The venue's order of that name, of all that it ever had."""
+    def there(self, name: str) -> VenueOrder:
+        """The venue's order of that name, of all that it ever had. Raises KeyError."""
         self.oracle.look(None)
-        return self.oracle.by_name.get(name)
+        return self.oracle.by_name[name]
+
+    def is_there(self, name: str) -> bool:
+        """Whether the venue ever had it."""
+        self.oracle.look(None)
+        return name in self.oracle.by_name
+
+    def position(self, symbol: int = 0) -> int:
+        """Ours ×1e8, as the gate counts it and as the OMS does."""
+        ours = sum(one.qty_1e8 for (_, at), one in self.engine.oms.positions.items() if at == symbol)
+        assert ours == self.engine.gate.account.exposures[symbol].position_1e8
+        return ours
+
+    def told(self, name: str, kind: ExecType) -> list[ExecReport]:
+        """Reports of this kind that the engine was given of an order."""
+        return [one for one in self.reports if one.client_order_id == name and one.exec_type is kind]
+
+    def becomes(self, name: str, state: str, seconds: float) -> None:
+        """Fails unless the order gets there in time."""
+        self.until(lambda: self.state(name) == state, seconds, f"{name} does not become {state}")
 
     def said(self, *parts: str, level: str = "") -> list[str]:
         return [text for _, at, text in self.notices if level in ("", at) and all(part in text for part in parts)]
@@ -154,7 +174,6 @@ class TradingWorld(Machine):
     def fill(self, name: str, percent: int = 100) -> None:
         """Somebody trades with this very order, which rests."""
         order = self.there(name)
-        assert order is not None
         assert order.resting
         engine = self.venue.engine
         engine.matcher.force(order, max(1, order.left * percent // 100), self.now_ns)
@@ -164,7 +183,6 @@ class TradingWorld(Machine):
     def end(self, name: str, why: str = "Cancelled by the venue") -> None:
         """The venue cancels it by itself."""
         order = self.there(name)
-        assert order is not None
         self.venue.engine.cancel(order, self.now_ns, why)
         self.venue.flush(self.now_ns)
         self._collect()

@@ -48,6 +48,7 @@ class World:
         chains: Sequence[VenueSpec] = (), **spec: Any,
     ) -> None:  # fmt: skip
         self.now_ns = START_NS
+        venues = [msgspec.structs.replace(venue, trading=None) for venue in venues]  # no private side here
         self.engine = Engine(
             EngineSpec(
                 venues=(*(VenueSpec(venue=venue, depth=depth) for venue in venues), *chains), symbols=tuple(symbols),

@@ -6,6 +6,7 @@ say so; in CI they fail.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import importlib
@@ -103,8 +104,6 @@ def point_sdk_books(patch: pytest.MonkeyPatch, rest: str, ws: str) -> None:
 @asynccontextmanager
 async def started(*clients: Any) -> AsyncIterator[None]:
     """Connects the SDK's clients, all at once: each waits a second or two before it dials."""
-    import asyncio
-
     try:
         async with asyncio.timeout(20), asyncio.TaskGroup() as group:
             for client in clients:

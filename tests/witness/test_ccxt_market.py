@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -57,6 +58,10 @@ def ten(book: Any) -> tuple[Any, ...]:
     return tuple(tuple((level[0], level[1]) for level in book[side][:10]) for side in ("bids", "asks"))
 
 
+def longer(states: set[Any], before: int) -> bool:
+    return len(states) > before
+
+
 @pytest.mark.parametrize("symbol", ["BTC/USD", "DOGE/USD"])
 async def test_the_socket_and_rest_show_one_book(symbol: str) -> None:
     """All ten levels of REST's Depth are a state that the socket showed, again and again.
@@ -77,7 +82,7 @@ async def test_the_socket_and_rest_show_one_book(symbol: str) -> None:
                 while len(met) < 5:
                     before = len(states)
                     met.add(ten(await exchange.fetch_order_book(symbol, 10)))
-                    await heard.until(lambda before=before: len(states) > before, "news of the book")
+                    await heard.until(partial(longer, states, before), "news of the book")
                     met &= states
         assert all(len(bids) == len(asks) == 10 and bids[0][0] < asks[0][0] for bids, asks in states)
 

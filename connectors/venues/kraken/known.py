@@ -58,6 +58,8 @@ class KnownOrders:
     def heard(self, venue_id: str, name: str, instrument: int, symbol: str) -> Known:
         """The venue named an order; what we had of it, or a new entry."""
         known = self.find(venue_id, name)
+        if known is not None and name and not known.name:
+            known = self._named_late(known, name)
         if known is None:
             is_ours = bool(name) and name.startswith(self._ours)
             known = Known(name, is_ours, instrument, symbol)
@@ -66,9 +68,28 @@ class KnownOrders:
             else:
                 self._foreign.append(venue_id)
                 if len(self._foreign) > FOREIGN_MAX:
-                    self._by_id.pop(self._foreign.popleft(), None)
+                    self._forget(self._foreign.popleft())
         self.bind(known, venue_id)
         return known
+
+    def _named_late(self, nameless: Known, name: str) -> Known:
+        """A message without names taught this id first; now the venue says whose it is."""
+        waiting = self._by_name.get(name)
+        if waiting is not None and not waiting.venue_id:
+            waiting.cum_1e8 = max(waiting.cum_1e8, nameless.cum_1e8)
+            del self._by_id[nameless.venue_id]
+            self.bind(waiting, nameless.venue_id)
+            return waiting
+        nameless.name, nameless.is_ours = name, name.startswith(self._ours)
+        if nameless.is_ours:
+            self._by_name.setdefault(name, nameless)
+        return nameless
+
+    def _forget(self, venue_id: str) -> None:
+        """One of the many that are not ours; an id that turned out to be ours stays."""
+        known = self._by_id.get(venue_id)
+        if known is not None and not known.is_ours:
+            del self._by_id[venue_id]
 
     def bind(self, known: Known, venue_id: str) -> None:
         if venue_id and not known.venue_id:

@@ -100,6 +100,6 @@ class Access:
         self._tokens[token] = now_ns + TOKEN_S * NS
         return token
 
-    def holds(self, token: object, now_ns: int) -> bool:
+    def holds(self, token: str, now_ns: int) -> bool:
         """Whether a token is good for a new subscription."""
-        return isinstance(token, str) and self._tokens.get(token, 0) > now_ns
+        return self._tokens.get(token, 0) > now_ns

@@ -82,6 +82,7 @@ class Connection:
         self.is_open = True
         self._heartbeat_ns: int | None = None
         self._updates = self._deep = 0
+        self._news_ns = now_ns
         self._out: list[Frame] = []
         self._later: list[tuple[int, str]] = []
         # before anything else, whatever goes wrong later
@@ -106,8 +107,10 @@ class Connection:
     def send_late(self, frames: list[str], now_ns: int) -> None:
         """News of the account: late where that fault is on."""
         late = self.active("executions_late", now_ns)
+        due_ns = now_ns + (late.number * 1_000_000 if late else 0)
+        self._news_ns = max(self._news_ns, due_ns)  # the fault may be over: what is told now overtakes nothing
         for frame in frames:
-            self.send(frame, now_ns, late.number * 1_000_000 if late else 0)
+            self.send(frame, now_ns, self._news_ns - now_ns)
 
     def numbers(self, frame: str) -> str:
         """The frame with its small numbers as the faults want them."""

@@ -169,7 +169,7 @@ def _cancel_batch(query: Query) -> Any:
         given = item if isinstance(item, dict) else {"txid": item}
         for order in query.venue.engine.open.values():
             name = given.get("txid", given.get("cl_ord_id", given.get("userref")))
-            if name in {order.order_id, order.spec.cl_ord_id or None, order.spec.userref} - {None}:
+            if name is not None and name in (order.order_id, order.spec.cl_ord_id or None, order.spec.userref):
                 found[order.order_id] = order
     return {"count": _each(query, list(found.values()))}
 

@@ -51,6 +51,8 @@ def subscribe(connection: Connection, request: Request, now_ns: int) -> None:
 
 def _form_error(connection: Connection, params: dict[str, Any]) -> str:
     channel, depth, symbol = params.get("channel"), params.get("depth", 10), params.get("symbol", [])
+    if not isinstance(channel, str):
+        return "Channel not supported"
     if channel in PRIVATE:
         return "" if connection.is_private else ELSEWHERE
     if channel not in PUBLIC:
@@ -61,7 +63,7 @@ def _form_error(connection: Connection, params: dict[str, Any]) -> str:
         return "Subscription depth not supported"
     if channel == "ohlc" and params.get("interval", 1) not in INTERVALS:
         return "Subscription ohlc interval not supported"
-    if channel == "ticker" and params.get("event_trigger", "trades") not in {"trades", "bbo"}:
+    if channel == "ticker" and params.get("event_trigger", "trades") not in ("trades", "bbo"):
         return "Event trigger not supported"
     if not isinstance(symbol, list) or not all(isinstance(name, str) for name in symbol):
         return MALFORMED

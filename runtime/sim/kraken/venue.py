@@ -241,7 +241,7 @@ class KrakenVenue:
     def token_error(self, connection: Connection, token: object, method: str, now_ns: int) -> str:
         """The venue's word for a token it does not take: a subscription keeps its own alive for its connection."""
         bad = connection.fires("token_expired", now_ns, method) is not None
-        held = token in connection.tokens or self.access.holds(token, now_ns)
+        held = isinstance(token, str) and (token in connection.tokens or self.access.holds(token, now_ns))
         return "ESession:Invalid session" if bad or not held else ""
 
     def permission_error(self, method: str) -> str:

@@ -1,0 +1,223 @@
+"""Lives of a trading gateway on one journal, each ended by kill -9, while the venue lives on; what is found in the end."""
+
+import json
+import multiprocessing
+import os
+import random
+import select
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from runtime.memory import SessionMemory
+from tests.support.data import ROOT
+from tests.support.trading_kill_child import POINTS, Plan, live_there
+from tests.support.trading_kill_oracle import Account, Findings, judge, memory_of
+
+FOUND_S: Final = 60.0  # for a life that nobody kills to find the account equal
+LIFE_S: Final = 8.0  # after which one that is not ready is killed all the same
+EARLY_S: Final = 0.9  # a kill anywhere comes within
+BUSY_S: Final = 0.35  # one of a busy life so long after it was ready
+POINT_S: Final = 3.0  # time enough to reach any point
+KINDS: Final = ("point", "busy", "point", "busy", "point", "early")  # one life after the other
+LOOKING: Final = ("snapshot", "between", "picture", "compared")  # what comes in each life, and not often
+_SPAWN = multiprocessing.get_context("forkserver")
+# with what httpx imports when it is first used: half a second of each life otherwise
+_SPAWN.set_forkserver_preload(
+    ["pytest", "tests.support.trading_kill_child", "httpcore2", "anyio._backends._asyncio", "websockets.asyncio.client"]
+)
+
+
+class Venue:
+    """The simulator's process. `where`: addresses and key, as it printed them."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self.where: dict[str, str] = json.loads(self._line())
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, "the venue has ended"
+        return line
+
+    def ask(self, word: str) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{word}\n")
+        self._process.stdin.flush()
+        found: dict[str, Any] = json.loads(self._line())
+        return found
+
+
+@contextmanager
+def living(seed: int) -> Iterator[Venue]:
+    """A venue for as long as the block lasts."""
+    command = [sys.executable, "-m", "tests.support.trading_kill_sim", str(seed)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield Venue(process)
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            try:
+                process.wait(10)
+            finally:
+                process.kill()
+
+
+@dataclass
+class Figures:
+    """Of all lives. `doubtful`: kills that left an order of which nobody knew what became; `doubts`: such orders."""
+
+    kills: int = 0
+    doubtful: int = 0
+    doubts: int = 0
+    orders: int = 0
+    fills: int = 0
+    points: Counter[str] = field(default_factory=Counter)
+    ready_ms: list[int] = field(default_factory=list)
+    found: Findings = field(default_factory=Findings)
+
+    def add(self, other: "Figures") -> None:
+        self.kills += other.kills
+        self.doubtful += other.doubtful
+        self.doubts += other.doubts
+        self.orders += other.orders
+        self.fills += other.fills
+        self.points += other.points
+        self.ready_ms += other.ready_ms
+        for mine, its in zip(self.found.__struct_fields__, other.found.__struct_fields__, strict=True):
+            getattr(self.found, mine).extend(getattr(other.found, its))
+
+    def __str__(self) -> str:
+        ready, found = sorted(self.ready_ms) or [0], self.found
+        return (
+            f"{self.kills} kills, {self.doubtful} left an order in doubt ({self.doubts} orders), {self.orders} orders "
+            f"at the venue, {self.fills} executions; lost {len(found.lost)}, doubled {len(found.doubled)}, falsely over "
+            f"{len(found.false)}, positions wrong {len(found.money)}; {len(self.ready_ms)} recoveries: p50 "
+            f"{ready[len(ready) // 2]} ms, p99 {ready[len(ready) * 99 // 100]} ms; points "
+            f"{dict(sorted(self.points.items()))}"
+        )
+
+
+class Lives:
+    """On one journal and one venue, one after the other."""
+
+    def __init__(self, folder: Path, seed: int, venue: Venue, wrong: str = "") -> None:
+        self.folder, self.venue, self._wrong = folder, venue, wrong
+        (folder / "at").mkdir(parents=True)
+        self._chance = random.Random(f"kills {seed}")
+        self._first = self._chance.randrange(len(POINTS))
+        self._number = 0
+        self._silent: set[str] = set()
+        self.figures = Figures()
+        self.account = Account(folder / "at" / "journal.db")
+
+    def kill(self) -> None:
+        """One more life, and its end: at the next point, while it is busy, or anywhere."""
+        chance, number, busy_s, until_s, point, nth = self._chance, self._number, POINT_S, LIFE_S, "", 1
+        kind = KINDS[number % len(KINDS)]
+        if kind == "point":
+            point = POINTS[(self._first + number // 2) % len(POINTS)]
+            nth = chance.randint(1, 2 if point in LOOKING else 4)
+        elif kind == "busy":
+            busy_s = chance.uniform(0, BUSY_S)
+        else:
+            until_s = chance.uniform(0, EARLY_S)
+        plan = Plan(self.folder, self.venue.where, number, point=point, nth=nth, wrong=self._wrong)
+        why = self._live(plan, until_s, busy_s)
+        self._count(kind if why != "killed itself" else point)
+
+    def _count(self, where: str) -> None:
+        self.figures.kills += 1
+        self.figures.points[where] += 1
+        if self.account.path.exists():
+            self.account.read()
+        silent = self.account.silent()
+        self.figures.doubtful += bool(silent)
+        self.figures.doubts += len(silent - self._silent)
+        self._silent = silent
+
+    def _live(self, plan: Plan, until_s: float, busy_s: float, wanted: str = "") -> str:
+        """Begins a life, and kills it: so long after its start, or after it was ready; or when it says what is wanted.
+
+        What ended it: `killed itself`, at its point, `killed`, or what was wanted.
+        """
+        self._number += 1
+        ours, theirs = _SPAWN.Pipe(duplex=False)
+        process = _SPAWN.Process(target=live_there, args=(plan, theirs))
+        begun = time.monotonic()
+        process.start()
+        theirs.close()
+        told, why, end = b"", "killed", begun + until_s
+        while (left := end - time.monotonic()) > 0:
+            if not select.select([ours], [], [], left)[0]:
+                break
+            more = os.read(ours.fileno(), 4096)
+            if not more:
+                why = "killed itself"
+                break
+            if b"ready" in more and not wanted:
+                end = min(end, time.monotonic() + busy_s)
+            told += more
+            if wanted and wanted.encode() in told:
+                why = wanted
+                break
+        process.kill()
+        while more := os.read(ours.fileno(), 4096):
+            told += more
+        process.join()
+        log = (self.folder / f"{plan.number:05d}.log").read_text() if b"ended" in told else ""
+        assert b"ended" not in told, f"life {plan.number} ended by itself: {told!r}\n{log}"
+        code, _ = process.exitcode, process.close()
+        ours.close()
+        assert code == -9, f"life {plan.number} ended with {code}"
+        self.figures.ready_ms += [int(line.split()[1]) // 10**6 for line in told.splitlines() if line[:5] == b"ready"]
+        return why
+
+    def settle(self) -> SessionMemory:
+        """A life without trading, until it finds the account equal; what it leaves."""
+        plan = Plan(self.folder, self.venue.where, self._number, wrong=self._wrong, is_quiet=True)
+        why = self._live(plan, FOUND_S, FOUND_S, "equal")
+        log = self.folder / f"{plan.number:05d}.log"
+        assert why == "equal", f"life {plan.number} did not find the account equal:\n{log.read_text()[-3000:]}"
+        self.account.read()
+        memory = memory_of(self.account.path)
+        assert memory is not None
+        return memory
+
+    def end(self) -> Figures:
+        """The market stands still; the account is found equal twice; everything is judged."""
+        self.venue.ask("freeze")
+        memory, again = self.settle(), self.settle()
+        assert alike(memory) == alike(again), "recovered twice is not recovered once"
+        record = self.venue.ask("record")
+        self.figures.orders += len(record["orders"])
+        self.figures.fills += sum(len(one["fills"]) for one in record["orders"])
+        self.figures.found = judge(self.account, record, again)
+        return self.figures
+
+
+def alike(memory: SessionMemory) -> dict[str, Any]:
+    """What must be the same after one recovery more: all but what a start counts anew."""
+    gate = memory.gate
+    return {
+        "positions": memory.positions, "markets": gate.markets, "algos": gate.algos, "drifts": gate.drifts,
+        "causes": gate.causes, "approvals": gate.approvals, "latched": gate.repeat_latched,
+        "open": {one.new.client_order_id: one for one in gate.open_orders},
+    }  # fmt: skip
+
+
+def kills(folder: Path, seed: int, count: int, wrong: str = "") -> Figures:
+    """So many lives on one journal and one venue, and what was found."""
+    with living(seed) as venue:
+        lives = Lives(folder, seed, venue, wrong)
+        for _ in range(count):
+            lives.kill()
+        return lives.end()
