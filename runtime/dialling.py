@@ -1,8 +1,8 @@
 """When the links of one venue may dial: together they never dial more often than one of them would alone.
 
 Kraken bans an address after 150 dials in ten minutes. While no link of a venue is up, its links take turns, one dial at
-a time, with one back-off between them; 29 dials in ten minutes at most. The first that succeeds lets the others follow
-at once. While one is up, a link that is lost has a back-off of its own.
+a time, with one back-off between them; 22 dials in ten minutes at most, which leaves room for looks over REST. The
+first that succeeds lets the others follow at once. While one is up, a link that is lost has a back-off of its own.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Final
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 BACKOFF_FIRST_S: Final = 0.5
-BACKOFF_MAX_S: Final = 30.0
+BACKOFF_MAX_S: Final = 45.0
 JITTER_LEAST: Final = 0.85  # so that many gateways do not dial at once
 STEADY_S: Final = 30.0  # a connection that lived this long starts back-off anew: a shorter one proves nothing
 
@@ -106,5 +106,5 @@ class Dialling:
 
 
 def back_off_s(attempt: int) -> float:
-    """Doubling from half a second to 30, with jitter."""
+    """Doubling from half a second to 45, with jitter."""
     return min(BACKOFF_FIRST_S * 2.0 ** min(attempt, 10), BACKOFF_MAX_S) * random.uniform(JITTER_LEAST, 1.0)  # noqa: S311

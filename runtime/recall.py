@@ -80,7 +80,8 @@ def recall(engine: Engine, memory: SessionMemory) -> list[Notice]:
     if memory.is_paper is not None and (memory.is_paper, memory.is_sim) != (spec.is_paper, spec.is_sim):
         was, now = _mode(memory.is_paper, memory.is_sim), _mode(spec.is_paper, spec.is_sim)
         mend = "paper, simulated and live sessions need a journal each: --journal PATH"
-        raise ConfigError(f"is of a {was} session, this one is {'on paper' if spec.is_paper else now}", place="journal", mend=mend)
+        now = "on paper" if spec.is_paper else now
+        raise ConfigError(f"is of a {was} session, this one is {now}", place="journal", mend=mend)
     if (spec.is_paper or spec.is_sim) and kept.open_orders:
         said.append(Notice("warning", f"{len(kept.open_orders)} paper orders of the session before are gone"))
         kept = msgspec.structs.replace(kept, open_orders=())

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 SECOND_NS: Final = 10**9
 LOOK_TIMEOUT_NS: Final = 60 * SECOND_NS  # a look that nobody answered is asked again
+CALM_NS: Final = 60 * SECOND_NS  # between two looks while the private link is down
 MARGIN_NS: Final = 300 * SECOND_NS  # by which a venue's clock may differ from ours
 ADOPTED: Final = 2**63  # order ids of orders that no algo of this journal ever asked for begin here
 PICTURES_KEPT: Final = 8  # of movements told within so many pictures a restart knows
@@ -58,6 +59,7 @@ class VenueAccount:
         self.pictures = 0
         self._why = "not connected yet"
         self._ready_ns = -1  # since when orders could be sent; −1: they cannot
+        self._begun_ns = 0  # when the last look was asked for
         self._asked_ns = -1  # when the look was asked for that nobody has answered yet
         self.looked_ns = 0  # when the last picture that was compared was asked for
         self.compared_ns = 0  # when it was compared
@@ -105,8 +107,8 @@ class VenueAccount:
         """Time passed."""
         self._carry(self.name, self._orders.tick(now_ns), now_ns)
         self._desk.sweep.again(self.name, now_ns)
-        if self._ready_ns < 0:
-            return
+        if self._ready_ns < 0 and (self.is_flat or now_ns < self._begun_ns + CALM_NS):
+            return  # with an order open or in doubt it is looked for by REST, however long the link is down
         is_waiting = self._asked_ns >= 0 and now_ns < self._asked_ns + LOOK_TIMEOUT_NS
         if self._asked_ns >= 0 and not is_waiting:
             self._asked_ns = -1
@@ -129,7 +131,7 @@ class VenueAccount:
     def look(self, now_ns: int) -> None:
         """Asks for a picture that reaches back to whatever is open, and to the one before it."""
         since_ns = min(self._reconciler.reach_ns(self._desk.oms, now_ns), self.looked_ns or now_ns) - MARGIN_NS
-        self._asked_ns = now_ns
+        self._asked_ns = self._begun_ns = now_ns
         self._carry(self.name, self._orders.look(max(since_ns, 0), now_ns), now_ns)
 
     def _ready(self, why: str, now_ns: int) -> None:

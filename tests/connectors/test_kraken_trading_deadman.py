@@ -8,6 +8,7 @@ import pytest
 
 from connectors.events import VenueStatus
 from connectors.session import PRIVATE
+from connectors.venues.kraken.deadman import DeadMan
 from tests.support.kraken_account import Desk, answer, asked, notices, reports, said
 from tests.support.kraken_frames import SECOND, of, status
 
@@ -49,6 +50,16 @@ def test_an_answer_that_comes_late_arms_from_when_it_was_asked() -> None:
     assert desk.why == ""
     desk.wait(11)
     assert desk.why != ""
+
+
+def test_sixty_seconds_count_from_the_asking() -> None:
+    """Not from the answer: Kraken's own end must come later than ours."""
+    switch = DeadMan()
+    switch.opened()
+    switch.asked(0)
+    assert switch.answered("", 0, 4 * SECOND) == []
+    assert switch.why(60 * SECOND - 1) == ""
+    assert switch.why(60 * SECOND) != ""
 
 
 def test_a_refusal_is_an_alarm() -> None:

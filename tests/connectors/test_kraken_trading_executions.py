@@ -103,6 +103,7 @@ def test_a_trade_without_cum_qty_is_counted_here() -> None:
          [("USD", -30_000_000)], False),
         ([{"asset": "BTC", "qty": n("0.00001")}], 628_005_000, [("BTC", -1000)], False),
         ([{"asset": "BTC", "qty": n("0.0000000001")}], 6281, [("BTC", -1)], False),
+        ([{"asset": "USD", "qty": n("0.0000000001")}], 1, [("USD", -1)], False),
         ([{"asset": "KFEE", "qty": n("7")}], 0, [("KFEE", -700_000_000)], True),
     ],
 )  # fmt: skip

@@ -216,7 +216,7 @@ class Paged(Desk):
                 result = {"trades": {i: rest_trade("O1", int(i[1:]) % 9000) for i in page}, "count": len(self.ids)}
                 self.ids += [f"T{len(self.ids) + k:04d}" for k in range(self.grow)]
                 if self.shrink:
-                    self.ids, self.shrink = self.ids[self.shrink :], 0
+                    self.ids, self.shrink = self.ids[: -self.shrink], 0  # the newest: all others move forward
                 self.pages += 1
             more = self.reply(number, result)
             out += more

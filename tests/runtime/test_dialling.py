@@ -83,14 +83,14 @@ class World:
 
 @pytest.mark.parametrize("takes_s", [0.0, 0.1, 10.0])
 @pytest.mark.parametrize("seed", range(20))
-def test_a_venue_that_is_down_is_dialled_30_times_in_ten_minutes_by_all_links_together(
+def test_a_venue_that_is_down_is_dialled_23_times_in_ten_minutes_by_all_links_together(
     seed: int, takes_s: float
 ) -> None:
     """RELIABILITY 17; nautilus#5012, Lean#6006."""
     random.seed(seed)
     world = World(lambda _link, _now_s: None, takes_s=takes_s)
     world.run(TEN_MINUTES_S)
-    assert 8 <= len(world.dials) <= 30
+    assert 8 <= len(world.dials) <= 23
     assert world.most == 1
     names = [name for _, name in world.dials]
     assert names[:6] == [*LINKS, *LINKS]  # in rotation

@@ -1,4 +1,4 @@
-"""Lives of a trading gateway on one journal, each ended by kill -9, while the venue lives on; what is found in the end."""
+"""Lives of a trading gateway on one journal, each ended by kill -9 while the venue lives on; what is found."""
 
 import json
 import multiprocessing
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from runtime.journal import reader
 from runtime.memory import SessionMemory
 from tests.support.data import ROOT
 from tests.support.trading_kill_child import POINTS, Plan, live_there
@@ -99,9 +100,9 @@ class Figures:
         ready, found = sorted(self.ready_ms) or [0], self.found
         return (
             f"{self.kills} kills, {self.doubtful} left an order in doubt ({self.doubts} orders), {self.orders} orders "
-            f"at the venue, {self.fills} executions; lost {len(found.lost)}, doubled {len(found.doubled)}, falsely over "
-            f"{len(found.false)}, positions wrong {len(found.money)}; {len(self.ready_ms)} recoveries: p50 "
-            f"{ready[len(ready) // 2]} ms, p99 {ready[len(ready) * 99 // 100]} ms; points "
+            f"at the venue, {self.fills} executions; lost {len(found.lost)}, doubled {len(found.doubled)}, "
+            f"falsely over {len(found.false)}, positions wrong {len(found.money)}; {len(self.ready_ms)} recoveries: "
+            f"p50 {ready[len(ready) // 2]} ms, p99 {ready[len(ready) * 99 // 100]} ms; points "
             f"{dict(sorted(self.points.items()))}"
         )
 
@@ -175,7 +176,8 @@ class Lives:
         process.join()
         log = (self.folder / f"{plan.number:05d}.log").read_text() if b"ended" in told else ""
         assert b"ended" not in told, f"life {plan.number} ended by itself: {told!r}\n{log}"
-        code, _ = process.exitcode, process.close()
+        code = process.exitcode
+        process.close()
         ours.close()
         assert code == -9, f"life {plan.number} ended with {code}"
         self.figures.ready_ms += [int(line.split()[1]) // 10**6 for line in told.splitlines() if line[:5] == b"ready"]
@@ -197,6 +199,7 @@ class Lives:
         self.venue.ask("freeze")
         memory, again = self.settle(), self.settle()
         assert alike(memory) == alike(again), "recovered twice is not recovered once"
+        assert reader.verify(self.account.path)["verdict"] == "same"
         record = self.venue.ask("record")
         self.figures.orders += len(record["orders"])
         self.figures.fills += sum(len(one["fills"]) for one in record["orders"])

@@ -131,7 +131,7 @@ class Busy(Puppet):
         return [order(self._next, side, qty, 0 if kind is OrderType.MARKET else px, order_type=kind, symbol_idx=symbol)]
 
 
-def spec_of(plan: Plan, venue: Venue, guest: Busy) -> EngineSpec:
+def spec_of(venue: Venue, guest: Busy) -> EngineSpec:
     """What a person starts in each life alike."""
     limits = Limits(
         max_position_1e8=10**12, max_order_notional_1e9=10**13, max_order_rate=10**4, price_collar_bps=5_000,
@@ -246,7 +246,6 @@ class Mortal(Live):
 
 async def _live(plan: Plan, told: Callable[[bytes], None]) -> str:
     venue, guest, urls = hurry(), Busy(plan), plan.urls
-    _temp_mend()
     links = {"kraken": {"public": urls["ws"], PRIVATE: urls["ws_auth"], REST: urls["rest"]}}
     keys = plan.folder / "keys"
     keys.mkdir(exist_ok=True)
@@ -255,25 +254,12 @@ async def _live(plan: Plan, told: Callable[[bytes], None]) -> str:
         vault = Vault({KEY: urls["key"], SIGNS: urls["secret"]}, KeyLock.take(urls["key"], keys))
         around = Surroundings()
         with Keeper(JournalPlan(plan.journal, plan.durability, "ana"), screen.tell, around) as keeper:
-            spec = keeper.continued(spec_of(plan, venue, guest))
+            spec = keeper.continued(spec_of(venue, guest))
             live = Mortal(plan, told, spec, urls=links, screen=screen, keeper=keeper, vaults={"kraken": vault})
             guest.session = live.session
             WRONG[plan.wrong](live, keeper.journal)
             await live.run(None)
             return live.outcome
-
-
-def _temp_mend() -> None:  # TEMP
-    from connectors.venues.kraken.known import KnownOrders
-    heard = KnownOrders.heard
-    def better(self, venue_id, name, instrument, symbol):
-        known = heard(self, venue_id, name, instrument, symbol)
-        if name and not known.name:
-            known.name, known.is_ours = name, name.startswith(self._ours)
-            if known.is_ours:
-                self._by_name.setdefault(name, known)
-        return known
-    KnownOrders.heard = better
 
 
 def live_there(plan: Plan, told: Connection) -> None:

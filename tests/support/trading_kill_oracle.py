@@ -38,9 +38,10 @@ class Account:
             sql = "SELECT seq, now_ns, kind, body FROM log WHERE seq > ? ORDER BY seq"
             for seq, now_ns, kind, body in connection.execute(sql, (self.seq,)):
                 self.seq = seq
-                self._take(kind, now_ns, msgspec.json.decode(body))
+                self.take(kind, now_ns, msgspec.json.decode(body))
 
-    def _take(self, kind: str, now_ns: int, body: dict[str, Any]) -> None:
+    def take(self, kind: str, now_ns: int, body: dict[str, Any]) -> None:
+        """One row."""
         if kind == "action" and body["verdict"] == "approved":
             if body["kind"] == "new":
                 self.approved[body["client_order_id"]] += 1
@@ -114,12 +115,13 @@ def judge(account: Account, record: dict[str, Any], memory: SessionMemory) -> Fi
         found.false += _falsely(account, name, one)
         ours, theirs = account.filled.get(name, {}), one["fills"]
         if ours != theirs:
-            found.false.append(f"{name} filled {sum(theirs.values())} there, {sum(ours.values())} here: {one['status']}")
+            found.false.append(
+                f"{name} filled {sum(theirs.values())} there, {sum(ours.values())} here: {one['status']}"
+            )
     for name in here:
         if not any(one["is_open"] for one in there.get(name, ())):
             found.false.append(f"{name} is open here, and not there")
-    silent = account.silent() & here.keys() | {name for name in account.silent() if name not in there}
-    found.lost += [f"nobody knows what became of {name}" for name in silent]
+    found.lost += [f"nobody knows what became of {name}" for name in account.silent()]
     found.money += _money(record, memory)
     return found
 

@@ -67,7 +67,8 @@ def hurry() -> None:
         tiers[name] = msgspec.structs.replace(
             tier, threshold=10**6, open_orders=10**4, rest_max=10**6, rest_decay=tier.rest_decay * 10**4
         )
-    restorders.NS = MS  # type: ignore[misc] # delayed_visibility is in seconds
+    lists: Any = restorders
+    lists.NS = MS  # delayed_visibility is in seconds
     check = checks.check_deadline
 
     def short(deadline_ns: int, now_ns: int, *, shortest_ns: int) -> None:

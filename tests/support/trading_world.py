@@ -95,10 +95,12 @@ class TradingWorld(Machine):
         """A sell that rests."""
         return self.place(-1, qty_1e8, far=far, symbol=symbol)
 
-    def cancel(self, name: str) -> ActionRecord:
+    def cancelling(self, name: str) -> Action:
         order = self.ours(name)
-        symbol = order.instrument
-        return self.ask((order.order_id, 0, 0, 0, int(ActionKind.CANCEL), 0, 0, 0, symbol, 0))[0]
+        return (order.order_id, 0, 0, 0, int(ActionKind.CANCEL), 0, 0, 0, order.instrument, 0)
+
+    def cancel(self, name: str) -> ActionRecord:
+        return self.ask(self.cancelling(name))[0]
 
     def amend(self, name: str, *, qty_1e8: int = 0, px_1e9: int = 0) -> ActionRecord:
         order = self.ours(name)

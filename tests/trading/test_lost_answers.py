@@ -3,8 +3,9 @@
 import pytest
 
 from connectors.events import ExecType
+from connectors.orders import Action
 from tests.support.puppet import Puppet
-from tests.support.trading_world import TradingWorld
+from tests.support.trading_world import SECOND, TradingWorld
 
 
 def test_ccxt_2599_response_lost() -> None:
@@ -21,11 +22,11 @@ def test_catalyst_317_a_timeout_is_no_reason_to_order_again() -> None:
     """A guest that orders again when it is refused: silence refuses nothing, so there is one order."""
     world = TradingWorld("ack_lost,on=add_order", "executions_off")
 
-    def again(guest: Puppet) -> list[tuple[int, ...]]:
-        world.want(world.order(1, far=50))
+    def again(_guest: Puppet) -> list[Action]:
+        world.later(SECOND // 20, lambda: world.want(world.order(1, far=50)))
         return []
 
-    world.guest.on("on_reject", again)  # type: ignore[arg-type]
+    world.guest.on("on_reject", again)
     name = world.bid()
     world.run(120)
     assert list(world.truth().orders) == [name]
@@ -126,7 +127,7 @@ def test_hummingbot_3374_an_order_taken_for_dead_fills_later() -> None:
     world.run(90)
     world.fill(name)
     world.rest.is_broken = False
-    world.becomes(name, "FILLED", 70)
+    world.becomes(name, "FILLED", 130)
     assert world.position() == 10**6
     world.calm()
 

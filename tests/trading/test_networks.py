@@ -71,7 +71,7 @@ def test_kraken_rate_counter_is_never_overrun(tier: str) -> None:
         names = list(world.engine.oms.orders)
         world.want(world.order(1, far=50), world.order(-1, far=50, symbol=1))
         if len(names) > 10:
-            world.cancel(names[0])
+            world.want(world.cancelling(names[0]))
         world.run(0.5)
     refused = [one.text for one in world.reports if "EOrder:Rate limit" in one.text]
     held_back = [one.text for one in world.reports if "rate counter" in one.text]
@@ -198,7 +198,9 @@ def test_python_kraken_sdk_352_a_close_by_cloudflare() -> None:
     world.run(1)
     for fault in ("garbage_frame", "close"):
         world.faults.switch(fault)
-        world.run(20)
+        world.run(3)
+        world.faults.clear()
+        world.run(10)
     world.fill(name)
     world.becomes(name, "FILLED", 100)
     world.calm()

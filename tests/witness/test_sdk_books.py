@@ -6,11 +6,13 @@ It cuts its book to the depth after each level, so it also shows whether a messa
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,12 +119,13 @@ def is_healed(books: Books) -> bool:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[str]:
+async def serving(state: Path) -> AsyncIterator[str]:
     """`gateway serve --sim`: where its embedded venue's public socket is, read from what it says."""
     words = ("serve", "--venues", "kraken", "--sim", "--duration", "60", "--symbols", ",".join(PAIRS))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "runtime", *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
+        sys.executable, "-m", "runtime", *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        env=os.environ | {"XDG_STATE_HOME": str(state)},
+    )  # fmt: skip
     assert process.stdout is not None
     said: list[bytes] = []
     try:
@@ -139,8 +142,8 @@ async def serving() -> AsyncIterator[str]:
             await process.communicate()
 
 
-async def test_no_checksum_of_the_embedded_venue_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving() as ws:
+async def test_no_checksum_of_the_embedded_venue_is_wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    async with serving(tmp_path) as ws:
         point_sdk_books(monkeypatch, ws.replace("ws://", "http://"), ws)
         books = Books(10)
         async with started(books.client):

@@ -14,6 +14,7 @@ from connectors.errors import NumberError
 from connectors.orders import Asked, OrderType
 from connectors.strictjson import Number, strict_object, unread
 from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS, rfc3339_ns, scaled
+from connectors.venues.kraken.asked_plain import plain
 from connectors.venues.kraken.asked_rest import asked_rest
 
 # `order_type`, `time_in_force` (gtc where it is not said) and `post_only`, as one of the types that a guest knows
@@ -47,6 +48,12 @@ _exact = lru_cache(1024)(scaled)  # the same sizes and prices come again and aga
 
 def asked(data: bytes) -> list[Asked]:
     """Every order, amend or cancel in one message; nothing for one that asks for none. Raises ValueError."""
+    found = plain(data)
+    return [found] if found is not None else strictly(data)
+
+
+def strictly(data: bytes) -> list[Asked]:
+    """The same, of whatever form."""
     if data.lstrip()[:1] not in b"{[":  # no JSON: of REST, which says path and form
         return asked_rest(data)
     message = strict_object(data)

@@ -6,7 +6,7 @@ changes nothing; where a list ends with fewer entries than it had at first, it i
 
 Every `look` ends in a Picture that was asked for at or after it. One at a time: who asks while one is under way gets
 another after it, from the earlier of the times. A request that fails ends the look with one Notice, and it begins
-again by itself after 5, 10 … 60 s; nobody has to ask twice.
+again by itself after 5, 10 … 120 s; nobody has to ask twice.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ from connectors.venues.kraken.rest import Question, Reply, Rest, cost
 SECOND: Final = 10**9
 ANSWER_NS: Final = 30 * SECOND
 RETRY_FIRST_NS: Final = 5 * SECOND
-RETRY_MAX_NS: Final = 60 * SECOND
+RETRY_MAX_NS: Final = 120 * SECOND
 PAGES_MAX: Final = 400  # 20,000 entries: a look that needs more asks from too early
 OTHER_TYPE: Final = -1  # an order of a type that no guest knows
 _SIDES: Final = {"buy": 1, "sell": -1}
