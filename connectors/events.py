@@ -166,6 +166,13 @@ class Ready(msgspec.Struct, frozen=True, array_like=True):
     why: str
 
 
+class Doubt(msgspec.Struct, frozen=True, array_like=True):
+    """The account may be other than what was told, for this reason: somebody should look."""
+
+    venue: str
+    why: str
+
+
 class OrderStatus(StrEnum):
     """What a venue's record says of an order."""
 
@@ -278,6 +285,7 @@ Event = (
     | Reconciled
     | Movement
     | Ready
+    | Doubt
     | Picture
     | Ticker
     | AuditDue

@@ -19,6 +19,7 @@ from connectors.events import (
     BookDelta,
     BookLost,
     BookSnapshot,
+    Doubt,
     ExecReport,
     InstrumentUpdate,
     Movement,
@@ -230,7 +231,7 @@ class Engine:
                     self.accounts[port.name].reported(output, now_ns)
             case VenueStatus() | Balance() | PositionReport() | Reconciled():
                 self._venue_says(port, output, now_ns)
-            case Ready() | Movement() | Picture() | Stop():
+            case Ready() | Movement() | Picture() | Doubt() | Stop():
                 self._account_says(port, output, now_ns)
             case AuditDue() | BookAudit() | Ticker():
                 self.market_data.beside(output, now_ns)
@@ -241,7 +242,7 @@ class Engine:
             case ChainFee():
                 self._fee(output)
 
-    def _account_says(self, port: Port, said: Ready | Movement | Picture | Stop, now_ns: int) -> None:
+    def _account_says(self, port: Port, said: Ready | Movement | Picture | Doubt | Stop, now_ns: int) -> None:
         """What a venue's private side says of the account."""
         if isinstance(said, Stop):
             self.stopped = self.stopped or said.reason

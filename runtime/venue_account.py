@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from connectors.events import Balance, ExecReport, ExecType, Movement, Notice, Picture, Ready, VenueOrder
+from connectors.events import Balance, Doubt, ExecReport, ExecType, Movement, Notice, Picture, Ready, VenueOrder
 from connectors.orders import NewOrder
 from connectors.session import WakeAt
 from connectors.units import SIZE_DECIMALS, trimmed_text
@@ -59,6 +59,7 @@ class VenueAccount:
         self.pictures = 0
         self._why = "not connected yet"
         self._ready_ns = -1  # since when orders could be sent; −1: they cannot
+        self._doubted_ns = -1  # when something was last said to be in doubt
         self._begun_ns = 0  # when the last look was asked for
         self._asked_ns = -1  # when the look was asked for that nobody has answered yet
         self.looked_ns = 0  # when the last picture that was compared was asked for
@@ -76,13 +77,15 @@ class VenueAccount:
             order.sent_ns = order.asked_ns = order.doubt_ns = now_ns
         self._carry(self.name, self._orders.start(now_ns), now_ns)
 
-    def take(self, said: Ready | Movement | Picture, now_ns: int) -> None:
+    def take(self, said: Ready | Movement | Picture | Doubt, now_ns: int) -> None:
         """What the session says of itself or of the account."""
         match said:
             case Ready(_, why):
                 self._ready(why, now_ns)
             case Movement():
                 self._moved(said)
+            case Doubt():
+                self._hurry(now_ns)
             case Picture():
                 self._compare(said, now_ns)
 
@@ -118,6 +121,7 @@ class VenueAccount:
         self._wake(max(self._pacer.next_ns, now_ns + SECOND_NS // 10))
 
     def _hurry(self, now_ns: int) -> None:
+        self._doubted_ns = now_ns
         self._pacer.hurry(now_ns)
         self._wake(self._pacer.next_ns)
 
@@ -163,6 +167,8 @@ class VenueAccount:
             self._desk.gate.balance(Balance(self.name, currency, total_1e8))
         self._check_drift(picture)
         self._pacer.looked(found, now_ns)
+        if self._doubted_ns >= picture.asked_ns:  # of that it may say nothing yet
+            self._pacer.hurry(now_ns)
         self._remember()
         self._settle(now_ns)
 

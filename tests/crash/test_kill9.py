@@ -45,6 +45,7 @@ def test_a_kill_at_any_moment_loses_doubles_and_misjudges_nothing(tmp_path: Path
     assert figures.found.all == []
     assert figures.kills >= KILLS
     assert figures.doubtful * 2 >= figures.kills
+    assert figures.fresh * 3 >= figures.kills
     assert figures.orders > 2 * KILLS
     assert figures.fills > KILLS
     assert set(POINTS) <= figures.points.keys()

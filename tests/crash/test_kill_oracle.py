@@ -1,4 +1,4 @@
-"""The oracle of the kill -9 proof by itself: a world without a fault has no findings, and each planted fault has one."""
+"""The oracle of the kill -9 proof by itself: a world without a fault has no findings, each planted fault has one."""
 
 from pathlib import Path
 from typing import Any

@@ -82,9 +82,12 @@ class Model:
         return [(price, sum(lots for _, lots in self.sides[side][price])) for price in prices]
 
 
+sides = st.sampled_from(["buy", "sell"])
 step = st.one_of(
-    st.tuples(st.just("place"), st.sampled_from(["buy", "sell"]), st.integers(-30, 12), st.integers(5_000, 90_000_000)),
-    st.tuples(st.just("take"), st.sampled_from(["buy", "sell"]), st.just(0), st.integers(1, 80_000_000)),
+    # number: a level of the own side to join (0 … 2), beside one (3 … 5), one of the other side to take (6 … 8)
+    st.tuples(st.just("place"), sides, st.integers(0, 8), st.integers(5_000, 90_000_000)),
+    st.tuples(st.just("place"), sides, st.integers(0, 1), st.integers(5_000, 20_000_000)),
+    st.tuples(st.just("take"), sides, st.just(0), st.integers(1, 150_000_000)),
     st.tuples(st.just("cancel"), st.just(""), st.integers(0, 9), st.just(0)),
     st.tuples(st.just("amend"), st.sampled_from(["qty", "price"]), st.integers(0, 9), st.integers(6_000, 90_000_000)),
 )
@@ -107,7 +110,7 @@ class Run:
             model.hit("buy" if word == "sell" else "sell", lots)
             return
         if kind == "place":
-            price = model.best("sell") - 1 + number if word == "buy" else model.best("buy") + 1 - number
+            price = self.price(word, number)
             answer = t.ask("add_order", **t.order(side=word, limit_price=D(price) / 10, order_qty=lots * LOT))
             if answer["success"]:
                 model.place(answer["result"]["order_id"], word, price, lots)
@@ -119,6 +122,12 @@ class Run:
         names = sorted(model.open())
         if names:
             self.change(names[number % len(names)], kind, word, number, lots)
+
+    def price(self, side: str, number: int) -> int:
+        """Of the level that the number means."""
+        other = "sell" if side == "buy" else "buy"
+        price = self.model.top(side if number < 6 else other, 3)[number % 3][0]
+        return price - (3 <= number < 6) * (1 if side == "buy" else -1)
 
     def change(self, name: str, kind: str, word: str, number: int, lots: int) -> None:
         t, model = self.t, self.model

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from connectors.events import ExecReport, Movement, Notice, Picture, Ready
+from connectors.events import Doubt, ExecReport, Movement, Notice, Picture, Ready
 from connectors.instrument import Instrument
 from connectors.orders import AmendOrder, Approved, CancelAll, CancelOrder, NewOrder, OrderType
 from connectors.session import PRIVATE, REST, Output, Send, TradingPlan
@@ -146,6 +146,9 @@ class Desk:
     # --- hands -------------------------------------------------------------------------------------------------------
 
     def took(self, outputs: list[Output]) -> list[Output]:
+        """What the engine does about some of them: where there is doubt, it looks."""
+        if of(Doubt, outputs):
+            outputs = [*outputs, *self.session.look(T0, self.now_ns)]
         for ready in of(Ready, outputs):
             self.why = ready.why
         self.out += outputs

@@ -24,9 +24,9 @@ from tests.support.trading_kill_oracle import Account, Findings, judge, memory_o
 FOUND_S: Final = 60.0  # for a life that nobody kills to find the account equal
 LIFE_S: Final = 8.0  # after which one that is not ready is killed all the same
 EARLY_S: Final = 0.9  # a kill anywhere comes within
-BUSY_S: Final = 0.35  # one of a busy life so long after it was ready
+BUSY_S: Final = 0.05, 0.35  # one of a busy life so long after it was ready
 POINT_S: Final = 3.0  # time enough to reach any point
-KINDS: Final = ("point", "busy", "point", "busy", "point", "early")  # one life after the other
+KINDS: Final = ("point", "busy", "point", "busy", "point", "busy", "point", "early")  # one life after the other
 LOOKING: Final = ("snapshot", "between", "picture", "compared")  # what comes in each life, and not often
 _SPAWN = multiprocessing.get_context("forkserver")
 # with what httpx imports when it is first used: half a second of each life otherwise
@@ -74,10 +74,13 @@ def living(seed: int) -> Iterator[Venue]:
 
 @dataclass
 class Figures:
-    """Of all lives. `doubtful`: kills that left an order of which nobody knew what became; `doubts`: such orders."""
+    """Of all lives. `doubtful`: kills at which there was an order of ours of which nobody knew what became; `fresh`:
+    which left a new one; `doubts`: such orders. `ready_ms`: from a start until orders may pass.
+    """
 
     kills: int = 0
     doubtful: int = 0
+    fresh: int = 0
     doubts: int = 0
     orders: int = 0
     fills: int = 0
@@ -88,21 +91,21 @@ class Figures:
     def add(self, other: "Figures") -> None:
         self.kills += other.kills
         self.doubtful += other.doubtful
+        self.fresh += other.fresh
         self.doubts += other.doubts
         self.orders += other.orders
         self.fills += other.fills
         self.points += other.points
         self.ready_ms += other.ready_ms
-        for mine, its in zip(self.found.__struct_fields__, other.found.__struct_fields__, strict=True):
-            getattr(self.found, mine).extend(getattr(other.found, its))
+        self.found.add(other.found)
 
     def __str__(self) -> str:
         ready, found = sorted(self.ready_ms) or [0], self.found
         return (
-            f"{self.kills} kills, {self.doubtful} left an order in doubt ({self.doubts} orders), {self.orders} orders "
-            f"at the venue, {self.fills} executions; lost {len(found.lost)}, doubled {len(found.doubled)}, "
-            f"falsely over {len(found.false)}, positions wrong {len(found.money)}; {len(self.ready_ms)} recoveries: "
-            f"p50 {ready[len(ready) // 2]} ms, p99 {ready[len(ready) * 99 // 100]} ms; points "
+            f"{self.kills} kills, {self.doubtful} with orders in doubt, {self.fresh} with new ones ({self.doubts} "
+            f"in all); {self.orders} orders at the venue, {self.fills} executions; lost {len(found.lost)}, doubled "
+            f"{len(found.doubled)}, falsely over {len(found.false)}, positions wrong {len(found.money)}; "
+            f"{len(self.ready_ms)} recoveries: p50 {ready[len(ready) // 2]} ms, p99 {ready[len(ready) * 99 // 100]} ms; points "
             f"{dict(sorted(self.points.items()))}"
         )
 
@@ -128,7 +131,7 @@ class Lives:
             point = POINTS[(self._first + number // 2) % len(POINTS)]
             nth = chance.randint(1, 2 if point in LOOKING else 4)
         elif kind == "busy":
-            busy_s = chance.uniform(0, BUSY_S)
+            busy_s = chance.uniform(*BUSY_S)
         else:
             until_s = chance.uniform(0, EARLY_S)
         plan = Plan(self.folder, self.venue.where, number, point=point, nth=nth, wrong=self._wrong)
@@ -142,6 +145,7 @@ class Lives:
             self.account.read()
         silent = self.account.silent()
         self.figures.doubtful += bool(silent)
+        self.figures.fresh += bool(silent - self._silent)
         self.figures.doubts += len(silent - self._silent)
         self._silent = silent
 
@@ -184,11 +188,12 @@ class Lives:
         return why
 
     def settle(self) -> SessionMemory:
-        """A life without trading, until it finds the account equal; what it leaves."""
+        """A life without trading, until it finds the account equal; what it leaves. To never do is a finding."""
         plan = Plan(self.folder, self.venue.where, self._number, wrong=self._wrong, is_quiet=True)
         why = self._live(plan, FOUND_S, FOUND_S, "equal")
-        log = self.folder / f"{plan.number:05d}.log"
-        assert why == "equal", f"life {plan.number} did not find the account equal:\n{log.read_text()[-3000:]}"
+        if why != "equal":
+            log = (self.folder / f"{plan.number:05d}.log").read_text()
+            self.figures.found.lost.append(f"life {plan.number} never found the account equal:\n{log[-3000:]}")
         self.account.read()
         memory = memory_of(self.account.path)
         assert memory is not None
@@ -198,12 +203,13 @@ class Lives:
         """The market stands still; the account is found equal twice; everything is judged."""
         self.venue.ask("freeze")
         memory, again = self.settle(), self.settle()
-        assert alike(memory) == alike(again), "recovered twice is not recovered once"
         assert reader.verify(self.account.path)["verdict"] == "same"
         record = self.venue.ask("record")
         self.figures.orders += len(record["orders"])
         self.figures.fills += sum(len(one["fills"]) for one in record["orders"])
-        self.figures.found = judge(self.account, record, again)
+        self.figures.found.add(judge(self.account, record, again))
+        if alike(memory) != alike(again):
+            self.figures.found.money.append(f"recovered once {alike(memory)}, twice {alike(again)}")
         return self.figures
 
 

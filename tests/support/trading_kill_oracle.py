@@ -90,6 +90,12 @@ class Findings(msgspec.Struct):
     false: list[str] = []
     money: list[str] = []
 
+    def add(self, other: "Findings") -> None:
+        """Those of another account, too."""
+        for mine, more in zip((self.lost, self.doubled, self.false, self.money),
+                              (other.lost, other.doubled, other.false, other.money), strict=True):  # fmt: skip
+            mine.extend(more)
+
     @property
     def all(self) -> list[str]:
         return [*self.lost, *self.doubled, *self.false, *self.money]

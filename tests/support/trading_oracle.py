@@ -108,6 +108,8 @@ class Oracle:
             return
         if order.filled_1e8 > there.cum_qty:
             self.fail(f"{name}: {order.filled_1e8} filled here, {there.cum_qty} there")
+        if order.state == "REJECTED" or (order.state == "CANCELED" and there.status == "filled"):
+            self.fail(f"{name} is {order.state} here, and the venue had it: {there.status}, {there.cum_qty} traded")
         if is_over and there.is_open:
             self.fail(f"{name} is {order.state} here, and open there: {there.status}, {there.cum_qty} of {there.qty}")
 

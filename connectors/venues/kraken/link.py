@@ -246,7 +246,6 @@ class PrivateLink:
         out: list[Output] = []
         if feed.name == "executions":
             out += self._threshold(private.decode_result(answer.result).maxratecount)
-            self._account.look_why = "subscribed: what was before is in the account's record"
         for other in self._feeds.values():
             if other.stand is Stand.AGAIN and other.due_ns is not None and now_ns >= other.due_ns:
                 out += self._overdue(other, now_ns)

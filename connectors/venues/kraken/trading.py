@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from connectors.errors import WireError
-from connectors.events import ExecReport, ExecType, Notice, Ready, RejectCode, VenueStatus
+from connectors.events import Doubt, ExecReport, ExecType, Notice, Ready, RejectCode, VenueStatus
 from connectors.orders import AmendOrder, Approved, CancelAll, CancelOrder, NewOrder
 from connectors.session import PRIVATE, REST, Output, Send, TradingPlan, WakeAt
 from connectors.venues.kraken import key as keys
@@ -51,14 +51,13 @@ class KrakenTrading:
         self._look = Look(self._account, self._rest, self._requests)
         self._system = "online"
         self._started_ns = 0
-        self._since_ns = 0  # from when on a look that this session wants itself has to tell
         self._is_stopped = False
         self._told: str | None = None  # the last Ready
 
     # --- the links ---------------------------------------------------------------------------------------------------
 
     def start(self, now_ns: int) -> list[Output]:
-        self._since_ns = self._started_ns = now_ns
+        self._started_ns = now_ns
         return self._finish([*self._key.start(now_ns), WakeAt(now_ns + TICK_NS)], now_ns)
 
     def open(self, now_ns: int, link_name: str = PRIVATE, /) -> list[Output]:
@@ -89,8 +88,8 @@ class KrakenTrading:
         if account.token_why:
             out += self._link.renew(account.token_why, now_ns)
         if account.look_why:
+            out.append(Doubt(VENUE, account.look_why))
             account.look_why = ""
-            self._look.want(self._since_ns)
         if not self._is_stopped:
             out += self._look.tick(now_ns)
         why = self._why(now_ns)
@@ -302,7 +301,6 @@ class KrakenTrading:
     # --- looks, status, end ------------------------------------------------------------------------------------------
 
     def look(self, since_ns: int, now_ns: int) -> list[Output]:
-        self._since_ns = since_ns
         self._look.want(since_ns)
         return self._finish([], now_ns)
 
