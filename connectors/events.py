@@ -148,7 +148,7 @@ class Movement(msgspec.Struct, frozen=True, array_like=True):
     """Money that came or went at a venue: one leg of an execution, a fee, a deposit; ×1e8, signed, rounded down.
 
     `ref` with `currency` and `kind` (`base`, `quote`, `fee`, or the venue's own word) names it for ever: told twice, it
-    is the same movement. Of whosever order: `client_order_id` where it is one of ours.
+    is the same movement. Of whosever order: `client_order_id` where it is one of ours. `ts_venue_ns` 0: not told.
     """
 
     venue: str
@@ -157,6 +157,7 @@ class Movement(msgspec.Struct, frozen=True, array_like=True):
     kind: str
     amount_1e8: int
     client_order_id: str = ""
+    ts_venue_ns: int = 0
 
 
 class Ready(msgspec.Struct, frozen=True, array_like=True):

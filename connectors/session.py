@@ -99,9 +99,11 @@ class OrderEncoder(Protocol):
 class OrderSession(Protocol):
     """One venue's private side, pure like `MarketSession`: requests out; answers, executions and balances in.
 
-    It says with `Ready` whether orders may be sent. What silence or a cut link leaves open it reports as UNKNOWN, never
-    as refused, and never asks twice. It knows no order but by what the venue and the approvals say of it, keeps nothing
-    over a restart, and tells nothing of an order that is not ours but `Movement`s of money.
+    It says with `Ready` whether orders may be sent, and with `Doubt` that the account may be other than what it told;
+    it looks only when it is asked to. What silence or a cut link leaves open it reports as UNKNOWN, never as refused,
+    and never asks twice. It knows no order but by what the venue and the approvals say of it, keeps nothing over a
+    restart, and tells nothing of an order that is not ours but `Movement`s of money. A key that is refused, or may not
+    do what trading takes, is `Stop`; one that loses that later is `Ready` with the reason.
     """
 
     def start(self, now_ns: int) -> list[Output]:
@@ -132,7 +134,10 @@ class OrderSession(Protocol):
         """The same."""
 
     def look(self, since_ns: int, now_ns: int) -> list[Output]:
-        """Ask for a `Picture` of the account: what is open, what closed and traded since. One at a time."""
+        """Ask for a `Picture` of the account: what is open, what closed and traded since. One at a time.
+
+        The engine asks after each `Ready`, after each `Doubt`, and whenever it has reasons of its own.
+        """
 
     def says(self, system: str, now_ns: int) -> list[Output]:
         """The venue's word on itself, from whichever link: a dead-man's switch is disarmed before maintenance."""
@@ -160,7 +165,7 @@ class Trading(msgspec.Struct, frozen=True):
     secret; the door keeps it for `{secret:NAME}` and lets nobody see it. `deadline_ns`: how long after its approval the
     venue may still act on a request. `visible_ns`: how long after that the venue's lists may still lack it. `id_max`:
     characters of a client order id. `unit_1e8`: by currency, to what the venue rounds each movement of money, ×1e8; one
-    that is not named is exact.
+    that is not named is exact. `options`: its own settings, name → the texts that each may have.
     """
 
     session: Callable[["TradingPlan"], OrderSession]
@@ -172,6 +177,7 @@ class Trading(msgspec.Struct, frozen=True):
     visible_ns: int
     id_max: int
     unit_1e8: Mapping[str, int] = {}
+    options: Mapping[str, tuple[str, ...]] = {}
 
 
 class TradingPlan(msgspec.Struct, frozen=True):

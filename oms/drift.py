@@ -7,6 +7,10 @@ looked for. Observed is what a picture's balances say; a currency that they lack
 what moved between: the first may hold an execution whose movement was still on its way, and would count it twice for
 ever. Until it stands, each picture is a new anchor, and nothing is said. `anchor()` (a person looked) begins that anew.
 
+**What is on its way** is none: balances and executions come from different requests and over different links. What the
+picture shows may be any of the sums that `expected` went through from `lag_ns` before it was asked for until it is
+judged, which should be a few seconds after it was read.
+
 **A difference counts** when two pictures in a row have the same one, or five in a row have any: balances and executions
 come from different requests, and what is on its way differs from picture to picture. Pictures that were asked for less
 than `apart_ns` after the last one that counted are one with it, as is one that is older.
@@ -20,7 +24,7 @@ told again all the same, it would count twice and be seen as drift: loud, not si
 balances too. So a difference of both for every movement since the anchor, and of 1e-8 more, is none.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Mapping
 from typing import Final
 
@@ -31,6 +35,7 @@ from connectors.events import Movement, Picture
 SAME_IN_A_ROW: Final = 2
 ANY_IN_A_ROW: Final = 5
 REFS_KEPT: Final = 16_384
+RECENT_NS: Final = 60 * 10**9
 Ref = tuple[str, str, str]  # ref, currency, kind
 
 
@@ -68,11 +73,12 @@ class Drift:
 
     def __init__(
         self, venue: str, unit_1e8: Mapping[str, int], memory: DriftMemory | None = None, *, apart_ns: int = 0,
-        kept: int = REFS_KEPT,
+        lag_ns: int = 0, kept: int = REFS_KEPT,
     ) -> None:  # fmt: skip
         self.venue = venue
         self._unit_1e8 = unit_1e8
-        self._apart_ns = apart_ns
+        self._apart_ns, self._lag_ns = apart_ns, lag_ns
+        self._recent: deque[tuple[int, str, int]] = deque()  # when told, currency, amount
         self._kept = kept
         self._refs: OrderedDict[Ref, None] = OrderedDict()
         self._expected: dict[str, int] | None = None  # None: no anchor yet
@@ -89,7 +95,7 @@ class Drift:
     def memory(self) -> DriftMemory:
         return DriftMemory(dict(self._expected or {}), dict(self._moves), tuple(self._refs), self._stands)
 
-    def moved(self, movement: Movement) -> bool:
+    def moved(self, movement: Movement, now_ns: int = 0) -> bool:
         """Money came or went; whether it was told for the first time."""
         ref = (movement.ref, movement.currency, movement.kind)
         if ref in self._refs:
@@ -102,6 +108,9 @@ class Drift:
             currency = movement.currency
             self._expected[currency] = self._expected.get(currency, 0) + movement.amount_1e8
             self._moves[currency] = self._moves.get(currency, 0) + 1
+        self._recent.append((now_ns, movement.currency, movement.amount_1e8))
+        while self._recent[0][0] < now_ns - 2 * self._lag_ns - RECENT_NS:
+            self._recent.popleft()
         return True
 
     def anchor(self) -> None:
@@ -118,6 +127,9 @@ class Drift:
         expected = self._expected
         if expected is None or (not self._stands and self._differences(expected, observed)):
             self._expected, self._moves, self._found = observed, {}, []
+            for told_ns, currency, amount_1e8 in self._recent:
+                if told_ns > picture.asked_ns:
+                    observed[currency] = observed.get(currency, 0) + amount_1e8
             return []
         self._stands = True
         differences = self._differences(expected, observed)
@@ -139,9 +151,21 @@ class Drift:
         for currency in sorted({*expected, *observed}):
             by_1e8 = observed.get(currency, 0) - expected.get(currency, 0)
             rounding_1e8 = self._moves.get(currency, 0) * (1 + self._unit_1e8.get(currency, 0)) + 1
-            if abs(by_1e8) > rounding_1e8:
+            if abs(by_1e8) > rounding_1e8 and not self._was_so(currency, by_1e8, rounding_1e8):
                 found[currency] = by_1e8
         return found
+
+    def _was_so(self, currency: str, by_1e8: int, rounding_1e8: int) -> bool:
+        """Whether it is what was expected a moment before some of the last movements were told."""
+        since_ns, back_1e8 = self._asked_ns - self._lag_ns, 0
+        for told_ns, one, amount_1e8 in reversed(self._recent):
+            if told_ns < since_ns:
+                return False
+            if one == currency:
+                back_1e8 -= amount_1e8
+                if abs(by_1e8 - back_1e8) <= rounding_1e8:
+                    return True
+        return False
 
     def _drifted(self, observed: Mapping[str, int]) -> list[Drifted]:
         expected = self._expected or {}

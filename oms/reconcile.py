@@ -88,6 +88,7 @@ class Reconciler:
         self._since: dict[tuple[str, str], int] = {}  # (order, difference) → when the first picture with it was read
         self._said: set[tuple[str, str]] = set()
         self._born_ns: tuple[int, ...] = ()  # of orders that wait to be adopted
+        self._seen_open: dict[str, int] = {}  # order → when the last picture was asked for that showed it whole
 
     def compare(self, picture: Picture, oms: Oms, now_ns: int) -> Comparison:
         """`now_ns`: when it is read, not before all of the venue's answers came."""
@@ -111,12 +112,20 @@ class Reconciler:
         look.said.foreign += sum(not one.client_order_id and one.venue_order_id not in ids for one in picture.open)
         look.said.reports.sort(key=_order_of_facts)
         self._since, self._born_ns = look.since, tuple(look.born_ns)
+        kept = {name: ns for name, ns in self._seen_open.items() if name in oms.orders}
+        self._seen_open = {**kept, **look.seen_open}
         self._said &= look.since.keys()
         return look.said
 
     def reach_ns(self, oms: Oms, now_ns: int) -> int:
-        """How far back the next picture must reach so that everything of ours that may have ended is in it."""
-        born = (one.born_ns for one in oms.orders.values() if one.instrument in self.markets)
+        """How far back the next picture must reach so that everything of ours that may have ended is in it.
+
+        What a picture showed open, with all its executions known, can only have ended since.
+        """
+        seen = {name: asked_ns - self._visible_ns for name, asked_ns in self._seen_open.items()}
+        born = (
+            max(one.born_ns, seen.get(name, 0)) for name, one in oms.orders.items() if one.instrument in self.markets
+        )
         owed = (one.born_ns for one in oms.owed.values() if one.instrument in self.markets)
         return min((*born, *owed, *self._born_ns), default=now_ns)
 
@@ -161,6 +170,7 @@ class _Look:
         self.said = Comparison([], [], {}, [])
         self.since: dict[tuple[str, str], int] = {}
         self.born_ns: list[int] = []
+        self.seen_open: dict[str, int] = {}
 
     # --- how it is said --------------------------------------------------------------------------------------------
 
@@ -252,6 +262,8 @@ class _Look:
         """The venue says that it is open."""
         name, is_unknown = order.client_order_id, order.state is OrderState.UNKNOWN
         is_settled = self._rules.is_settled(order.asked_ns, self._picture)
+        if known_1e8 == record.cum_qty_1e8:
+            self.seen_open[name] = self._picture.asked_ns
         # its record may be older than an amend of ours: then nobody may think that nothing is left
         total_1e8 = record.qty_1e8 if is_settled else max(record.qty_1e8, order.most_1e8())
         self._trades(order, trades, total_1e8)

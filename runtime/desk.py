@@ -109,7 +109,8 @@ class Desk:
                 outputs = venue.submit_many(together, now_ns)
             else:
                 outputs = venue.submit(together[0], now_ns)
-            self.leave(self.gate.markets[market].venue, outputs, now_ns, ("new", together[0].order.client_order_id))
+            where, approvals = self.gate.markets[market].venue, [one.approval for one in together]
+            self.leave(where, outputs, now_ns, ("new", together[0].order.client_order_id), approvals)
 
     def _act(self, algo: AlgoInstance, action: Action, now_ns: int) -> None:
         kind = action[4]
@@ -138,7 +139,7 @@ class Desk:
                 self.oms.amend(amend)
                 market = amend.order.instrument
                 outputs, order = self.papers[market].amend(amend, now_ns), amend.order.client_order_id
-                self.leave(self.gate.markets[market].venue, outputs, now_ns, ("amend", order))
+                self.leave(self.gate.markets[market].venue, outputs, now_ns, ("amend", order), [amend.approval])
         else:
             self.record(algo, action, self.gate.check_kind(algo.index, kind, now_ns), now_ns)
 
@@ -160,7 +161,7 @@ class Desk:
                 self.post(now_ns)
             return True
         outputs = self.papers[market].submit(new, now_ns)
-        self.leave(self.gate.markets[market].venue, outputs, now_ns, ("new", name))
+        self.leave(self.gate.markets[market].venue, outputs, now_ns, ("new", name), [new.approval])
         return True
 
     def name(self, number: int) -> str:
@@ -224,14 +225,20 @@ class Desk:
     # --- what leaves -----------------------------------------------------------------------------------------------
 
     def leave(
-        self, venue: str, outputs: Sequence[SessionOutput], now_ns: int, asked: tuple[str, str] = ("", "")
-    ) -> None:
-        """The bytes of an approved order, and on paper what the venue answers to them. `asked`: new or amend, of which.
+        self, venue: str, outputs: Sequence[SessionOutput], now_ns: int, asked: tuple[str, str] = ("", ""),
+        approvals: Sequence[int] = (),
+    ) -> None:  # fmt: skip
+        """The bytes of an approved order, and on paper what the venue answers to them. `asked`: new or amend, of which;
+        `approvals`: those whose bytes must be among them, or will never be.
 
         On paper this is the point of exit: bytes that are not what was approved reach nobody, and everything halts.
         """
         if venue in self.wired:
             self._carry(venue, outputs, now_ns)
+            written = {number for one in outputs if type(one) is Send for number in (one.approval, *one.more)}
+            for number in approvals:
+                if number not in written:
+                    self.tap.dropped(number)
             outputs = ()
         for output in outputs:
             if type(output) is Send:

@@ -3,6 +3,7 @@
 `docs/live.md` is this file for people. Whatever lacks, nothing is started; whatever is read of a key, nothing is shown.
 """
 
+import difflib
 import os
 import time
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
@@ -35,6 +36,23 @@ def section_of(settings: Config, venue: Venue) -> VenueSection | None:
 def wired(venues: Sequence[Venue], *, is_on: bool) -> tuple[str, ...]:
     """Those whose orders leave over the wire, if any do: chains' are filled on paper."""
     return tuple(venue.name for venue in venues if is_on and venue.trading is not None)
+
+
+def check_options(settings: Config, venue: Venue) -> None:
+    """A venue's own settings, on paper as well. Raises ConfigError for one that it does not know, or a wrong text."""
+    section = section_of(settings, venue)
+    known = venue.trading.options if venue.trading is not None else {}
+    for name, text in section.options.items() if section is not None else ():
+        where = f"venues.{venue.name}.options.{name}"
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            choice = f"its options are {', '.join(known)}" if known else "leave it out: it has none"
+            mend = f"did you mean {close[0]}? {choice}" if close else choice
+            problem = f"{where}: is no option of {venue.name}"
+            raise ConfigError(problem, place=settings.origin(where), mend=mend)
+        if text not in known[name]:
+            mend = f"write one of {', '.join(known[name])}"
+            raise ConfigError(f"{where} = {text!r} is not known", place=settings.origin(where), mend=mend)
 
 
 def check_sim(*, is_live: bool) -> None:

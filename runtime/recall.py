@@ -62,7 +62,7 @@ def remembered(engine: Engine) -> SessionMemory:
     spec = engine.spec
     return SessionMemory(
         engine.gate.memory(), positions, kept, spec.tag, engine.desk.actions, spec.is_paper, spec.is_sim,
-        born_ns={name: order.born_ns for name, order in engine.oms.orders.items()},
+        born_ns={name: order.born_ns for name, order in (*engine.oms.orders.items(), *engine.oms.owed.items())},
         accounts={
             name: account for name, one in engine.accounts.items() if (account := one.memory()) is not None
         },

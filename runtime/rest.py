@@ -1,7 +1,8 @@
 """The REST door: one signed request at a time, each answered by exactly one Frame, whatever becomes of it.
 
 The form of both is in `connectors.session.Send`. A request is never sent twice: what was not answered in time is told
-as status 0, in words, and the session finds out what became of it. The library is httpx2.
+as status 0, in words, and the session finds out what became of it. A cancel waits for no question: whatever is being
+asked when one comes is given up, and its connection with it. The library is httpx2.
 """
 
 import asyncio
@@ -20,9 +21,11 @@ from runtime.vault import KEY, SIGNS, Vault
 
 WAITING_MAX: Final = 256
 ANSWER_BYTES_MAX: Final = 16 * 2**20
-ANSWER_S: Final = 15.0  # for the whole exchange
+ANSWER_S: Final = 10.0  # for the whole exchange
+CANCEL_S: Final = 5.0  # of a cancel: the next one waits for it
 CONNECT_S: Final = 5.0
 IDLE_S: Final = 30.0  # a connection that was not used for that long is not used again
+GIVEN_UP: Final = b"no answer: given up for a cancel"
 PUBLIC_PATHS: Final = "/0/public/"
 _PATH: Final = re.compile(r"/[\x21-\x7e]{0,400}")
 _PRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
@@ -70,21 +73,27 @@ class RestDoor:
         return True
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled. Each lane has a connection of its own: what one gives up, the other never gets."""
+        async with self._client() as private, self._client() as public, asyncio.TaskGroup() as group:
+            group.create_task(self._work(private, self._private))
+            group.create_task(self._work(public, self._public))
+
+    def _client(self) -> httpx2.AsyncClient:
         is_here = urlsplit(self._base_url).hostname in LOOPBACK
-        async with httpx2.AsyncClient(
+        return httpx2.AsyncClient(
             verify=True, follow_redirects=False, trust_env=not is_here, http2=False,
             timeout=httpx2.Timeout(ANSWER_S, connect=CONNECT_S),
-            limits=httpx2.Limits(max_connections=2, max_keepalive_connections=2, keepalive_expiry=IDLE_S),
+            limits=httpx2.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_S),
             headers={"User-Agent": "venuegate", "Accept-Encoding": "identity"},
-        ) as client, asyncio.TaskGroup() as group:  # fmt: skip
-            group.create_task(self._work(client, self._private))
-            group.create_task(self._work(client, self._public))
+        )  # fmt: skip
 
     async def _work(self, client: httpx2.AsyncClient, lane: "_Lane") -> None:
         while True:
             request = await lane.get()
-            self._answer(request, *await self._ask(client, request))
+            lane.asked = request
+            status, body = await self._ask(client, request)
+            lane.asked = None  # before the turn that its answer leads to: that may put a cancel
+            self._answer(request, status, body)
             lane.done()
 
     async def _ask(self, client: httpx2.AsyncClient, request: "_Request") -> tuple[int, bytes]:
@@ -96,9 +105,11 @@ class RestDoor:
             problem = str(error)
             self._tell(f"{self.venue}: {request.path} was not sent: {problem}", "error")
             return 0, _never_left(problem)
+        within_s = CANCEL_S if request.is_cancel else ANSWER_S
+        request.limit = limit = asyncio.timeout(within_s)
         try:
             async with (
-                asyncio.timeout(ANSWER_S),
+                limit,
                 client.stream(method, url, headers=headers, content=content) as response,
             ):
                 coding = response.headers.get("content-encoding", "identity")
@@ -111,7 +122,7 @@ class RestDoor:
                         return 0, b"no answer: it is longer than %d bytes" % ANSWER_BYTES_MAX
                 return response.status_code, bytes(body)
         except TimeoutError:
-            return 0, b"no answer: none within %d s" % ANSWER_S
+            return 0, GIVEN_UP if request.is_given_up else b"no answer: none within %d s" % within_s
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             return 0, _never_left(f"cannot reach {shown(self._base_url)} ({_words(error)})")
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, ValueError) as error:
@@ -157,7 +168,7 @@ class RestDoor:
 class _Request:
     """One Send, taken apart. `problem`: why it cannot be sent, or ""."""
 
-    __slots__ = ("body", "id", "is_cancel", "is_public", "path", "problem")
+    __slots__ = ("body", "id", "is_cancel", "is_given_up", "is_public", "limit", "path", "problem")
 
     def __init__(self, data: bytes) -> None:
         head, has_body, self.body = data.partition(b"\n")
@@ -167,14 +178,26 @@ class _Request:
         self.problem = "" if is_good else "it is not an id, a path and a body"
         self.is_public = self.path.startswith(PUBLIC_PATHS)
         self.is_cancel = "Cancel" in self.path
+        self.is_given_up = False
+        self.limit: asyncio.Timeout | None = None  # of its exchange, once that began
+
+    def give_up(self) -> None:
+        """Nobody waits for its answer any more; one that is here already still counts."""
+        if self.limit is not None and not self.limit.expired():
+            self.is_given_up = True
+            self.limit.reschedule(0)
 
 
 class _Lane:
-    """Requests that go one after the other, cancels before all others. `idle`: nothing waits and nothing is asked."""
+    """Requests that go one after the other, cancels before all others. `idle`: nothing waits and nothing is asked.
+
+    `asked`: the one under way. It is at the venue, or on its way there, and so its nonce came before the cancel's.
+    """
 
     def __init__(self) -> None:
         self.cancels: deque[_Request] = deque()
         self.waiting: deque[_Request] = deque()
+        self.asked: _Request | None = None
         self.idle = asyncio.Event()
         self.idle.set()
         self._filled = asyncio.Event()
@@ -183,6 +206,8 @@ class _Lane:
         (self.cancels if request.is_cancel else self.waiting).append(request)
         self.idle.clear()
         self._filled.set()
+        if request.is_cancel and self.asked is not None and not self.asked.is_cancel:
+            self.asked.give_up()
 
     async def get(self) -> _Request:
         while not self.cancels and not self.waiting:

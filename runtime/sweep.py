@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from runtime.instance import AlgoInstance
 
 _OURS: Final = (0, 0, 0, int(ActionKind.CANCEL), 0, 0, 0, 0, 0)
-_OPEN: Final = (OrderState.NEW, OrderState.PARTIALLY_FILLED)
+_OPEN: Final = (OrderState.NEW, OrderState.PARTIALLY_FILLED, OrderState.UNKNOWN)
 AGAIN_MAX_NS: Final = 30 * SECOND_NS
 _SAID: Final = {
     DenyReason.DAILY_LOSS: ("daily loss limit", "max_daily_loss_1e9", MONEY_DECIMALS),
@@ -156,7 +156,7 @@ class Sweeper:
         desk.cancel(approved, now_ns)
 
     def again(self, venue: str, now_ns: int) -> None:
-        """What we cancel at a venue over the wire and is open all the same is cancelled again, until it is not."""
+        """What we cancel at a venue over the wire and is open or in doubt is cancelled again, until it is not."""
         desk = self._desk
         for name in [*self.ours]:
             order = desk.oms.orders.get(name)

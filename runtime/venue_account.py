@@ -8,16 +8,11 @@ decided. What the gateway itself wants cancelled it asks for again until it is g
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
-from connectors.events import Balance, Doubt, ExecReport, ExecType, Movement, Notice, Picture, Ready, VenueOrder
+from connectors.events import Doubt, ExecReport, ExecType, Movement, Notice, Picture, Ready, VenueOrder
 from connectors.orders import NewOrder
 from connectors.session import WakeAt
-from connectors.units import SIZE_DECIMALS, trimmed_text
-from oms.drift import Drift
 from oms.manager import Order
 from oms.pacer import Pacer
 from oms.reconcile import Comparison, Reconciler
@@ -25,6 +20,7 @@ from oms.state import OrderState
 from runtime.inputs import Command
 from runtime.memory import AccountMemory
 from runtime.port import OURS, Port
+from runtime.venue_money import Money
 
 if TYPE_CHECKING:
     from runtime.desk import Carry, Desk
@@ -32,10 +28,8 @@ if TYPE_CHECKING:
 SECOND_NS: Final = 10**9
 LOOK_TIMEOUT_NS: Final = 60 * SECOND_NS  # a look that nobody answered is asked again
 CALM_NS: Final = 60 * SECOND_NS  # between two looks while the private link is down
-MARGIN_NS: Final = 300 * SECOND_NS  # by which a venue's clock may differ from ours
+MARGIN_NS: Final = 60 * SECOND_NS  # by which a venue's clock may differ from ours
 ADOPTED: Final = 2**63  # order ids of orders that no algo of this journal ever asked for begin here
-PICTURES_KEPT: Final = 8  # of movements told within so many pictures a restart knows
-REFS_LEAST: Final = 200  # and of so many in any case: a venue repeats its last 50 executions
 
 
 class VenueAccount:
@@ -51,20 +45,18 @@ class VenueAccount:
         self._orders = port.orders
         self._reconciler = Reconciler(trading.deadline_ns, trading.visible_ns, OURS, port.indices)
         self._pacer = Pacer(0)
-        self._unit_1e8, self._apart_ns = trading.unit_1e8, trading.visible_ns
-        self.drift = Drift(port.name, self._unit_1e8, apart_ns=self._apart_ns)
-        self.drifted: dict[str, tuple[int, int]] = {}  # currency → by our record, by the venue's
-        self._told: deque[int] = deque([0], PICTURES_KEPT)  # movements told, picture by picture
-        self._memory: AccountMemory | None = None  # as of the last picture
+        self.money = Money(port, desk, trading)
+        self._memory: AccountMemory | None = None  # as of the last picture that was judged
         self.pictures = 0
+        self._is_ending = False
         self._why = "not connected yet"
         self._ready_ns = -1  # since when orders could be sent; −1: they cannot
         self._doubted_ns = -1  # when something was last said to be in doubt
         self._begun_ns = 0  # when the last look was asked for
         self._asked_ns = -1  # when the look was asked for that nobody has answered yet
+        self._since_ns = 0  # when the last picture of the session before was asked for
         self.looked_ns = 0  # when the last picture that was compared was asked for
         self.compared_ns = 0  # when it was compared
-        self._unfolded: dict[str, list[Movement]] = {}  # executions of ours that the OMS has not been told of
         self.doubts: dict[str, str] = {}  # orders, and what is not known of them
         self.foreign = 0  # open orders of others on the account
         port.link.is_reconciled, port.link.why = False, self._why
@@ -75,6 +67,7 @@ class VenueAccount:
         """The session's first turn."""
         for order in self._open():  # of a session before: until now anything may have left
             order.sent_ns = order.asked_ns = order.doubt_ns = now_ns
+        self._since_ns = min(self._since_ns, now_ns)  # whatever the clock of then said
         self._carry(self.name, self._orders.start(now_ns), now_ns)
 
     def take(self, said: Ready | Movement | Picture | Doubt, now_ns: int) -> None:
@@ -83,7 +76,7 @@ class VenueAccount:
             case Ready(_, why):
                 self._ready(why, now_ns)
             case Movement():
-                self._moved(said)
+                self.money.moved(said, now_ns)
             case Doubt():
                 self._hurry(now_ns)
             case Picture():
@@ -92,24 +85,27 @@ class VenueAccount:
     def reported(self, report: ExecReport, now_ns: int) -> None:
         """A report was folded: what it says of money counts now, and doubt wants a look."""
         if report.exec_type is ExecType.TRADE:
-            for movement in self._unfolded.pop(report.exec_id, ()):
-                self.drift.moved(movement)
+            self.money.folded(report.exec_id, now_ns)
         elif report.exec_type is ExecType.UNKNOWN:
             self._hurry(now_ns)
 
     def commanded(self, command: Command, now_ns: int) -> None:
         """A person who arms has looked: what the venue has counts from now on."""
         if command.name == "arm":
-            self.drift.anchor()
-            self.drifted = {}
+            self.money.anchor()
             self._hurry(now_ns)
         elif command.name == "stop":
+            self._is_ending = True
             self._carry(self.name, self._orders.stop(now_ns, is_flat=self.is_flat), now_ns)
 
     def tick(self, now_ns: int) -> None:
         """Time passed."""
         self._carry(self.name, self._orders.tick(now_ns), now_ns)
         self._desk.sweep.again(self.name, now_ns)
+        drift = self.money.judge(now_ns)
+        if drift is not None:
+            self._memory = AccountMemory(self.looked_ns, drift)
+            self._desk.gate.version += 1
         if self._ready_ns < 0 and (self.is_flat or now_ns < self._begun_ns + CALM_NS):
             return  # with an order open or in doubt it is looked for by REST, however long the link is down
         is_waiting = self._asked_ns >= 0 and now_ns < self._asked_ns + LOOK_TIMEOUT_NS
@@ -134,7 +130,8 @@ class VenueAccount:
 
     def look(self, now_ns: int) -> None:
         """Asks for a picture that reaches back to whatever is open, and to the one before it."""
-        since_ns = min(self._reconciler.reach_ns(self._desk.oms, now_ns), self.looked_ns or now_ns) - MARGIN_NS
+        before_ns = self.looked_ns or self._since_ns or now_ns
+        since_ns = min(self._reconciler.reach_ns(self._desk.oms, now_ns), before_ns) - MARGIN_NS
         self._asked_ns = self._begun_ns = now_ns
         self._carry(self.name, self._orders.look(max(since_ns, 0), now_ns), now_ns)
 
@@ -145,9 +142,12 @@ class VenueAccount:
             self._ready_ns = now_ns
             self._pacer.hurry(now_ns)
             self.look(now_ns)
-        if why != self._why and (why or self._why):
-            text = f"{self.name}: {why}: no order is sent there" if why else f"{self.name}: orders can be sent"
-            self._desk.out.append(Notice("warning" if why else "info", text))
+        if why and why != self._why:
+            is_usual = self._is_ending or not self.pictures  # on the way to the first picture there is always something
+            level = "info" if is_usual else "warning"
+            self._desk.out.append(Notice(level, f"{self.name}: {why}: no order is sent there"))
+        elif self._why and not why:
+            self._desk.out.append(Notice("info", f"{self.name}: comparing its record of the account with ours"))
         self._why = why
         self._settle(now_ns)
 
@@ -163,13 +163,11 @@ class VenueAccount:
             self._adopt(order, found, now_ns)
         self.doubts, self.foreign = dict(found.in_doubt), found.foreign
         self.looked_ns, self.compared_ns = picture.asked_ns, now_ns
-        for currency, total_1e8 in picture.balances:  # an execution may have been in a balance that was told before it
-            self._desk.gate.balance(Balance(self.name, currency, total_1e8))
-        self._check_drift(picture)
+        self.money.pictured(picture, now_ns)
+        self._wake(self.money.judge_ns)
         self._pacer.looked(found, now_ns)
         if self._doubted_ns >= picture.asked_ns:  # of that it may say nothing yet
             self._pacer.hurry(now_ns)
-        self._remember()
         self._settle(now_ns)
 
     def _settle(self, now_ns: int) -> None:
@@ -191,7 +189,7 @@ class VenueAccount:
 
     def _is_old(self, name: str) -> bool:
         order = self._desk.oms.orders.get(name)
-        return order is not None and order.sent_ns <= self._ready_ns
+        return order is None or order.sent_ns <= self._ready_ns  # one that is not among ours counts nowhere yet
 
     # --- orders that nobody here asked for ---------------------------------------------------------------------------
 
@@ -216,40 +214,6 @@ class VenueAccount:
         algo.view_of(found.instrument).state.add(order)
         desk.out.append(Notice("error", f"{what}; it counts as {algo.name}'s from now on"))
 
-    # --- money -------------------------------------------------------------------------------------------------------
-
-    def _moved(self, movement: Movement) -> None:
-        """Somebody else's counts at once, ours when the OMS has it: what it missed shows as a difference."""
-        self._told[-1] += 1
-        name = movement.client_order_id
-        if name.startswith(OURS) and not self._is_folded(name, movement.ref):
-            known = self._unfolded.setdefault(movement.ref, [])
-            if movement not in known:
-                known.append(movement)
-            return
-        self.drift.moved(movement)
-
-    def _is_folded(self, client_order_id: str, exec_id: str) -> bool:
-        order = self._desk.oms.find(client_order_id)
-        return order is None or exec_id in (order.exec_ids or ())
-
-    def _check_drift(self, picture: Picture) -> None:
-        found = [msgspec.structs.astuple(one) for one in self.drift.looked(picture)]
-        known, self.drifted = self.drifted, {currency: (ours, theirs) for currency, ours, theirs in found}
-        for currency, expected_1e8, observed_1e8 in found:
-            if currency in known:
-                continue
-            ours, theirs = (trimmed_text(amount, SIZE_DECIMALS) for amount in (expected_1e8, observed_1e8))
-            text = f"{self.name} {currency}: by our record {ours}, by the venue's {theirs}: nothing passes there"
-            self._desk.out.append(Notice("error", f"{text} until a person has looked and armed"))
-            for index in self._port.indices:
-                market = self._desk.gate.markets[index]
-                if currency in (market.base, market.quote):
-                    ours_1e8 = self._desk.gate.account.exposures[index].position_1e8
-                    more_1e8 = observed_1e8 - expected_1e8 if currency == market.base else 0
-                    market.venue_position_1e8 = ours_1e8 + more_1e8
-                    self._desk.gate.distrust(index)
-
     # --- small parts -------------------------------------------------------------------------------------------------
 
     def _open(self) -> list[Order]:
@@ -259,29 +223,21 @@ class VenueAccount:
     def _wake(self, at_ns: int) -> None:
         self._desk.out.append(WakeAt(at_ns))
 
-    def _remember(self) -> None:
-        """What a restart must know of money is as of a picture: what came since, the next one tells again."""
-        known = self.drift.memory()
-        count = max(REFS_LEAST, sum(self._told))
-        self._memory = AccountMemory(self.looked_ns, msgspec.structs.replace(known, refs=known.refs[-count:]))
-        self._told.append(0)
-        self._desk.gate.version += 1
-
     def memory(self) -> AccountMemory | None:
-        """For the next session; None before the first picture."""
+        """For the next session; None before the first picture was judged. What came since, the next picture tells."""
         return self._memory
 
     def restore(self, memory: AccountMemory) -> None:
         """What the session before left."""
-        self._memory, self.looked_ns = memory, memory.looked_ns
-        self.drift = Drift(self.name, self._unit_1e8, memory.drift, apart_ns=self._apart_ns)
+        self._memory, self._since_ns = memory, memory.looked_ns
+        self.money.restore(memory.drift, memory.looked_ns)
 
     def told(self, now_ns: int) -> dict[str, Any]:
         """For `gateway status`: what is missing before orders may pass, what is not known, what has drifted."""
         return {
             "why": self._port.link.why, "pictures": self.pictures, "in_doubt": self.doubts, "foreign": self.foreign,
             "looked_s": max(now_ns - self.compared_ns, 0) // SECOND_NS if self.compared_ns else None,
-            "drift": {name: list(amounts) for name, amounts in self.drifted.items()},
+            "drift": {name: list(amounts) for name, amounts in self.money.drifted.items()},
         }  # fmt: skip
 
     def in_doubt(self) -> int:

@@ -189,21 +189,22 @@ def run(
 
 
 def main() -> int:
-    from tests.support.planted_exit import KNOBS, MUTANTS
+    from tests.support import planted_exit, planted_trading
 
+    every, knobs = [*planted_exit.MUTANTS, *planted_trading.MUTANTS], {**planted_exit.KNOBS, **planted_trading.KNOBS}
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="only mutants whose name contains one of these")
     parser.add_argument("--list", action="store_true", help="print them and their reasons, run nothing")
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time (default 2)")
     given = parser.parse_args()
-    wanted = [mutant for mutant in MUTANTS if not given.names or any(name in mutant.name for name in given.names)]
+    wanted = [mutant for mutant in every if not given.names or any(name in mutant.name for name in given.names)]
     if not wanted:
         parser.error(f"no mutant is called {' or '.join(given.names)}: see --list")
     if given.list:
         for mutant in wanted:
             print(f"{mutant.name}\n    {mutant.file}: {mutant.why}")
         return 0
-    outcomes = run(wanted, jobs=given.jobs, knobs=KNOBS)
+    outcomes = run(wanted, jobs=given.jobs, knobs=knobs)
     for outcome in outcomes:
         print(f"{'caught  ' if outcome.is_caught else 'SURVIVED'}  {outcome.name:<52} {outcome.said}")
     caught = sum(outcome.is_caught for outcome in outcomes)

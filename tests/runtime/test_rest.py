@@ -149,6 +149,79 @@ async def test_cancels_overtake_what_waits() -> None:
     assert order == ["First", "Time", "CancelOrder", "CancelAll", "ClosedOrders", "TradesHistory"]
 
 
+@pytest.mark.parametrize("is_begun", [False, True])
+async def test_a_cancel_waits_for_no_question(*, is_begun: bool) -> None:
+    """A look that hangs, without a word or in the middle of its answer, is given up and told so; the cancel goes over
+    another connection at once, with a later nonce, and what waited comes after it."""
+    never = asyncio.Event()
+
+    async def answer(asked: Asked) -> bytes:
+        if asked.path.endswith("OpenOrders"):
+            if is_begun:
+                return b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf"
+            await never.wait()
+        return http(b"{}")
+
+    async with RestServer(answer) as server, running(server.url) as door:
+        door.send(1, "/0/private/Balance")
+        await door.until(1)
+        door.send(2, "/0/private/OpenOrders")
+        door.send(3, "/0/private/ClosedOrders")
+        while len(server.asked) < 2:
+            await asyncio.sleep(0)
+        door.send(4, "/0/private/CancelAll")
+        answers = await door.until(4)
+    assert answers[2] == (0, b"no answer: given up for a cancel")
+    assert {number: answers[number] for number in (1, 3, 4)} == dict.fromkeys((1, 3, 4), (200, b"{}"))
+    asked = [(one.path.rpartition("/")[2], one.connection) for one in server.asked]
+    assert asked == [("Balance", 0), ("OpenOrders", 0), ("CancelAll", 1), ("ClosedOrders", 1)]
+    assert all(before.nonce < after.nonce for before, after in itertools.pairwise(server.asked))
+    assert [int(frame.raw.split()[0]) for frame in door.fed] == [1, 2, 4, 3]
+
+
+async def test_a_cancel_gives_up_no_cancel_and_nothing_that_is_answered() -> None:
+    """Two cancels go one after the other; one that the answer to a question leads to has nothing to give up."""
+    gate = asyncio.Event()
+
+    async def answer(asked: Asked) -> bytes:
+        if asked.path.endswith("CancelOrder"):
+            await gate.wait()
+        return http(b"{}")
+
+    async with RestServer(answer) as server, running(server.url) as door:
+
+        def fed(given: Input) -> None:
+            assert isinstance(given, Frame)
+            Door._feed(door, given)
+            if given.raw.startswith(b"1 "):
+                door.send(2, "/0/private/CancelOrder")
+                door.send(3, "/0/private/CancelAll")
+
+        door.door._feed = fed
+        door.send(1, "/0/private/Balance")
+        while len(server.asked) < 2:
+            await asyncio.sleep(0)
+        gate.set()
+        assert await door.until(3) == dict.fromkeys((1, 2, 3), (200, b"{}"))
+    assert [one.path.rpartition("/")[2] for one in server.asked] == ["Balance", "CancelOrder", "CancelAll"]
+
+
+async def test_a_cancel_without_an_answer_makes_room_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest, "CANCEL_S", 0.2)
+
+    async def answer(asked: Asked) -> bytes:
+        if asked.path.endswith("CancelOrder"):
+            await asyncio.Event().wait()
+        return http(b"{}")
+
+    async with RestServer(answer) as server, running(server.url) as door:
+        door.send(1, "/0/private/CancelOrder")
+        door.send(2, "/0/private/CancelAll")
+        answers = await door.until(2)
+    assert answers == {1: (0, b"no answer: none within 0 s"), 2: (200, b"{}")}
+    assert len({one.connection for one in server.asked}) == 2
+
+
 async def test_a_full_queue_answers_after_the_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine is in the middle of a turn when it sends: nothing may be fed to it then."""
     monkeypatch.setattr(rest, "WAITING_MAX", 3)

@@ -105,8 +105,8 @@ class Figures:
             f"{self.kills} kills, {self.doubtful} with orders in doubt, {self.fresh} with new ones ({self.doubts} "
             f"in all); {self.orders} orders at the venue, {self.fills} executions; lost {len(found.lost)}, doubled "
             f"{len(found.doubled)}, falsely over {len(found.false)}, positions wrong {len(found.money)}; "
-            f"{len(self.ready_ms)} recoveries: p50 {ready[len(ready) // 2]} ms, p99 {ready[len(ready) * 99 // 100]} ms; points "
-            f"{dict(sorted(self.points.items()))}"
+            f"{len(ready)} recoveries: p50 {ready[len(ready) // 2]} ms, p99 {ready[len(ready) * 99 // 100]} ms; "
+            f"points {dict(sorted(self.points.items()))}"
         )
 
 

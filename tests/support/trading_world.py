@@ -217,7 +217,7 @@ class TradingWorld(Machine):
         """What is not definite or not equal."""
         account = self.engine.accounts[NAME]
         found = [f"{name}: {why}" for name, why in account.doubts.items()]
-        found += [f"{currency} has drifted" for currency in account.drifted]
+        found += [f"{currency} has drifted" for currency in account.money.drifted]
         if not self.is_ready:
             found.append(f"not ready: {self.engine.ports[NAME].link.why}")
         return found + self.oracle.differences(self.engine)

@@ -232,3 +232,15 @@ def test_cancels_go_by_rest_while_the_private_link_is_down() -> None:
     world.becomes(name, "CANCELED", 20)
     assert world.now_ns < world.private.dials[-1] + 60 * SECOND
     world.calm()
+
+
+def test_a_balance_that_was_told_before_its_fill() -> None:
+    """The fill is lost with the old link, the balances of the new one hold it; the record books it: once."""
+    world = TradingWorld()
+    name = world.bid()
+    world.run(1)
+    world.faults.switch("executions_off")
+    world.fill(name)
+    world.cut()
+    world.calm()
+    assert world.engine.gate.purses["kraken"].totals["BTC"] == world.truth().balances["BTC"] * 10**7

@@ -167,3 +167,14 @@ def test_filled_while_the_gateway_was_dead() -> None:
     assert world.state(name) == "FILLED"
     assert world.position() == 10**6
     world.calm()
+
+
+def test_nautilus_4051_a_name_that_comes_after_the_id() -> None:
+    """The socket's last trades name an order by the venue's id alone; that it is ours, the record says later."""
+    world = TradingWorld("ack_lost,on=add_order", "executions_off")
+    name = world.place(1, far=-10)
+    world.run(0.3)
+    world.restart()
+    world.becomes(name, "FILLED", 250)
+    assert world.position() == 10**6
+    world.calm()

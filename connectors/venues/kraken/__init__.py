@@ -8,7 +8,7 @@ from connectors.venues.kraken.auth import secrets_in, sign
 from connectors.venues.kraken.checksum import checksum
 from connectors.venues.kraken.orders import DEADLINE_NS, KrakenOrders
 from connectors.venues.kraken.session import KrakenMarket
-from connectors.venues.kraken.trading import BATCH_MAX, KrakenTrading
+from connectors.venues.kraken.trading import BATCH_MAX, OPTIONS, KrakenTrading
 
 VENUE = Venue(
     name="kraken",
@@ -40,5 +40,6 @@ VENUE = Venue(
         id_max=18,  # a free text that is no UUID
         # decimals of the assets themselves (4 of most currencies, 2 of the yen); coins have 8 or more
         unit_1e8={**dict.fromkeys(("USD", "EUR", "GBP", "CAD", "AUD", "CHF"), 10**4), "JPY": 10**6},
+        options=OPTIONS,
     ),
 )

@@ -262,7 +262,8 @@ class ExecutionReader:
         for paid_in in dict.fromkeys(fee.asset for fee in item.fees):  # one movement a currency, or one counts as told
             fees = sum(amount_1e8(fee.qty.copy_negate()) for fee in item.fees if fee.asset == paid_in)
             legs += [(paid_in, "fee", fees)] if fees else []
-        return [Movement(VENUE, item.exec_id, currency, kind, amount, name) for currency, kind, amount in legs]
+        ts_ns = _time(item)
+        return [Movement(VENUE, item.exec_id, currency, kind, amount, name, ts_ns) for currency, kind, amount in legs]
 
 
 def _fee_in_quote(item: private.Execution, known: Known, px_1e9: int) -> tuple[int, list[Output]]:

@@ -291,4 +291,5 @@ def _movements(exec_id: str, trade: private.RestTrade, symbol: str, name: str) -
     ]
     if trade.fee:
         legs.append((quote, "fee", amount_1e8(trade.fee.copy_negate())))
-    return [Movement(VENUE, exec_id, currency, kind, amount, name) for currency, kind, amount in legs]
+    ts_ns = seconds_ns(trade.time)
+    return [Movement(VENUE, exec_id, currency, kind, amount, name, ts_ns) for currency, kind, amount in legs]

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from connectors.errors import WireError
+from connectors.errors import ConfigError, WireError
 from connectors.events import Doubt, ExecReport, ExecType, Notice, Ready, RejectCode, VenueStatus
 from connectors.orders import AmendOrder, Approved, CancelAll, CancelOrder, NewOrder
 from connectors.session import PRIVATE, REST, Output, Send, TradingPlan, WakeAt
@@ -20,7 +20,7 @@ from connectors.venues.kraken import limits, link, private
 from connectors.venues.kraken.account import VENUE, Account, report
 from connectors.venues.kraken.executions import ExecutionReader, read_balances
 from connectors.venues.kraken.known import Known
-from connectors.venues.kraken.orders import DEADLINE_NS, KrakenOrders
+from connectors.venues.kraken.orders import DEADLINE_NS, STP_TYPES, KrakenOrders
 from connectors.venues.kraken.picture import METHODS, Look
 from connectors.venues.kraken.requests import GRACE_NS, Request, Requests
 from connectors.venues.kraken.rest import Rest
@@ -28,6 +28,12 @@ from connectors.venues.kraken.rest import Rest
 SECOND: Final = 10**9
 TICK_NS: Final = SECOND // 2
 BATCH_MAX: Final = 15
+OPTIONS: Final = {
+    "batch": ("true", "false"),  # read where orders are put together, by the engine
+    "stp_type": STP_TYPES,
+    "tier": tuple(limits.TIERS),
+    "validate": ("true", "false"),
+}
 _READABLE: Final = frozenset({"online", "post_only"})  # while it says so, orders may be sent
 _OTHER_CHANNELS: Final = frozenset({"book", "ticker", "trade", "ohlc", "level3", "instrument"})
 _OWN_CHANNELS: Final = frozenset({"executions", "balances"})
@@ -37,10 +43,15 @@ _UNREADABLE: Final = (msgspec.MsgspecError, WireError, ValueError, RecursionErro
 class KrakenTrading:
     """`OrderSession` for Kraken spot. Raises ConfigError for an option that it does not know.
 
-    Options: `stp_type`, `validate` (orders.py), `tier` (starter, intermediate, pro: how fast the rate counters decay).
+    Options: `stp_type`, `validate` (orders.py), `tier` (starter, intermediate, pro: how fast the rate counters decay),
+    `batch` (true: orders of one turn at one market go in one message).
     """
 
     def __init__(self, plan: TradingPlan) -> None:
+        for name in plan.options:
+            if name not in OPTIONS:
+                mend = f"choose one of {', '.join(OPTIONS)}"
+                raise ConfigError(f"no option {name!r}", place="kraken options", mend=mend)
         self._encoder = KrakenOrders(plan.instruments, plan.options)
         self._account = Account(plan)
         self._rest = Rest(self._account)
