@@ -94,13 +94,16 @@ def serve(
         if is_sim:
             golive.check_sim(is_live=live)
             check_embedded([venue.name for venue in connected])
+        for venue in connected:
+            golive.check_options(settings, venue)
         followed = _symbols(symbols, settings)
         chosen = configuration.load_limits(limits) if limits is not None else None
         kept = _journal(settings, journal, confirm=confirm) if trade else None
         over_the_wire = golive.wired(connected, is_on=trade and (live or is_sim))
         if live:
             said = chosen or (limits_from(settings, None) if settings.limits is not None else None)
-            golive.check_live(settings, connected, said, has_journal=kept is not None)
+            has_algo = algo is not None or bool(settings.algos)
+            golive.check_live(settings, connected, said, has_journal=kept is not None, has_algo=has_algo)
         guests = guests_from(followed, algo, abi, settings, screen.tell_first) if trade else Guests()
         _tell_about(guests.specs, len(connected), screen)
         predictor = settings.features.predictor if trade else ""
@@ -117,6 +120,8 @@ def serve(
         urls = {} if is_sim else golive.urls_of(settings, connected, over_the_wire)
         vaults = _vaults(settings, connected, stack) if live else {}
         golive.warn(settings, connected, urls, limits, screen.tell, is_live=live)
+        if live:
+            golive.name_algos(guests, tree, screen.tell)
         done = asyncio.run(
             serve_live(
                 spec, urls=urls, vaults=vaults, sim_seed=sim_seed, screen=screen,

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from connectors.errors import ConfigError
 from connectors.session import AUDIT, PRIVATE, PUBLIC, REST, Trading, Venue
@@ -17,6 +18,8 @@ from risk.limits import LimitTree, unset
 from runtime.chain_plan import endpoints_of
 from runtime.config import Config, paper_limits
 from runtime.config_venue import VenueSection
+from runtime.deploy import Guests
+from runtime.dialling import LOOPBACK
 from runtime.keylock import TAG_EPOCH_S, KeyLock, tag_of, unique_tag
 from runtime.net import shown
 from runtime.references import read_reference
@@ -61,7 +64,9 @@ def check_sim(*, is_live: bool) -> None:
         raise ConfigError("goes not with --sim", place="--live", mend="leave out the one that is not meant")
 
 
-def check_live(settings: Config, venues: Sequence[Venue], limits: LimitTree | None, *, has_journal: bool) -> None:
+def check_live(
+    settings: Config, venues: Sequence[Venue], limits: LimitTree | None, *, has_journal: bool, has_algo: bool
+) -> None:
     """`--live`: raises ConfigError, naming everything that lacks. `limits`: None where nobody said any."""
     lacks, mends = [], []
     for venue in venues:
@@ -73,11 +78,15 @@ def check_live(settings: Config, venues: Sequence[Venue], limits: LimitTree | No
         if venue.trading is None:
             mend = f"leave {venue.name} out"
             raise ConfigError(f"{venue.name} cannot be traded at for real", place="--live", mend=mend)
+        _check_addresses(settings, where, section)
         lacks += [f"{where}.{name}" for name in ("key", "secret") if not getattr(section, name)]
         if not section.live:
             lacks.append(f"{where}.live = true")
     if lacks:
         mends.append("write it under [venues.NAME]")
+    if not has_algo:
+        lacks.append("an algo (the demo market maker is for paper and --sim)")
+        mends.append("write [[algos]] or add --algo PATH")
     if not has_journal:
         lacks.append("a journal")
         mends.append("add --journal PATH")
@@ -89,6 +98,21 @@ def check_live(settings: Config, venues: Sequence[Venue], limits: LimitTree | No
         mends.append("set each for the account")
     if lacks:
         raise ConfigError(f"lacks {'; '.join(lacks)}", place="--live", mend=f"{'; '.join(mends)}: docs/live.md")
+
+
+def _check_addresses(settings: Config, where: str, section: VenueSection) -> None:
+    """Books of one place and orders at another are nobody's wish. Raises ConfigError."""
+    said = {f"{where}.{name}": getattr(section, name) for name in ("url", "private_url", "rest_url")}
+    names = [name for name, address in said.items() if address]
+    if not names:
+        return
+    place, mend = settings.origin(names[0]), f"set {', '.join(said)}, all three for one place, or none of them"
+    if others := [name for name in said if name not in names]:
+        problem = f"{', '.join(names)} set and {', '.join(others)} not: books would come from elsewhere than orders go"
+        raise ConfigError(problem, place=place, mend=mend)
+    if len({urlsplit(address).hostname in LOOPBACK for address in said.values()}) > 1:
+        hosts = ", ".join(f"{name} is {urlsplit(address).hostname}" for name, address in said.items())
+        raise ConfigError(f"{hosts}: this machine and another", place=place, mend=mend)
 
 
 def vaults_of(
@@ -196,3 +220,15 @@ def warn(
         )  # fmt: skip
     if is_live:
         tell(f"LIVE: limits from {limits or settings.origin('limits')}", "warning")
+
+
+def name_algos(guests: Guests, limits: LimitTree, tell: Tell) -> None:
+    """Who will trade: each algo with its module, and where what it alone is held to was read."""
+    for spec in guests.specs:
+        label = f"algo:{spec.name}."
+        own = next((place for key, place in limits.origins.items() if key.startswith(label)), "")
+        held = f"limits of its own from {own}" if own else "no limits of its own, but the account's"
+        if spec.guest.sha256 not in limits.promoted and any(scope.kind == "canary" for scope in limits.scopes):
+            held += ", and a canary's"
+        path = guests.paths[spec.name]
+        tell(f"LIVE: algo {spec.name} is {path}, SHA-256 {spec.guest.sha256}; {held}", "warning")

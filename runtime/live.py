@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
@@ -39,6 +40,7 @@ from runtime.vault import KEY, SIGNS, Vault
 
 DRAIN_S = 5.0  # for a venue to answer the cancels of the end
 FLUSH_S = 1.0
+ONCE_S = 0.5  # signals within that are one
 Urls = Mapping[str, Mapping[str, str]]  # venue → link → address
 
 
@@ -71,6 +73,7 @@ class Live:
         self._done = asyncio.Event()
         self._broken: Exception | None = None
         self._is_ending = False
+        self._ending_s = 0.0
         self._handlers: dict[int, Any] = {}  # of signals, as they were before
 
     def _connect(self, spec: VenueSpec, urls: Mapping[str, str], vault: Vault | None) -> None:
@@ -228,10 +231,12 @@ class Live:
         loop = asyncio.get_running_loop()
 
         def end(number: int, _frame: object) -> None:
+            if self._is_ending and time.monotonic() < self._ending_s + ONCE_S:
+                return  # sent to the process and to its group, or forwarded by a parent: it was meant once
             if self._is_ending:
                 os.write(2, b"ended at once, by a second signal: nothing was cancelled, the tape has no end\n")
                 os._exit(128 + number)
-            self._is_ending = True
+            self._is_ending, self._ending_s = True, time.monotonic()
             loop.call_soon_threadsafe(self.stop)
 
         if threading.current_thread() is threading.main_thread():

@@ -40,12 +40,13 @@ class VenueLink:
     """One link. `feed` gets its inputs in order; `send` and `reconnect` are called by whoever carries out outputs.
 
     `vault`: of a venue that is traded at for real: outgoing `{secret:NAME}` become values, incoming values become
-    places. `dials`: shared by the links of one venue; without it the link dials for itself.
+    places. `dials`: shared by the links of one venue; without it the link dials for itself. `is_wired`: orders go to
+    this venue, and nobody who means that is served by a simulator.
     """
 
     def __init__(
         self, venue: str, link: str, url: str, feed: Feed, tell: Tell, *, vault: Vault | None = None,
-        dials: Dialling | None = None,
+        dials: Dialling | None = None, is_wired: bool = False,
     ) -> None:  # fmt: skip
         self.venue = venue
         self.link = link
@@ -56,6 +57,7 @@ class VenueLink:
         self._tell = tell
         self._vault = vault
         self._dialling = dials or Dialling()
+        self._is_wired = is_wired or vault is not None
         self._connection: ClientConnection | None = None
         self._sends: asyncio.Queue[bytes] = asyncio.Queue(SENDS_QUEUED_MAX)
         self._why_closed = ""
@@ -116,7 +118,9 @@ class VenueLink:
                 ) as error:
                     delay_s = self._dialling.failed(self.link)
                     if failures in (0, 1, 2) or failures % 10 == 0:
-                        hint = "" if was_up or failures else " No network here? `--sim` needs none."
+                        is_answered = isinstance(error, websockets.InvalidHandshake)  # by somebody: there is a network
+                        is_first = not (was_up or failures or is_answered or self._is_wired)
+                        hint = " No network here? `--sim` needs none." if is_first else ""
                         self._tell(
                             f"cannot reach {self._name} ({reason_of(error)}); trying again in {delay_s:.1f} s.{hint}",
                             "warning",

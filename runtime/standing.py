@@ -69,7 +69,7 @@ def not_ready(standing: dict[str, Any], drill_max_age_h: int) -> list[str]:
     journal = standing["journal"]
     if journal is not None and journal.get("failed"):
         reasons.append(f"the journal does not work: {journal['failed']}")
-    if drill_max_age_h:
+    if drill_max_age_h and (standing["is_paper"] or standing["is_sim"]):  # live, none may be held
         drill = standing["drill"]
         if drill is None:
             reasons.append("no drill of the kill switch is known: gateway drill")

@@ -106,7 +106,8 @@ class VenueAccount:
         if drift is not None:
             self._memory = AccountMemory(self.looked_ns, drift)
             self._desk.gate.version += 1
-        if self._ready_ns < 0 and (self.is_flat or now_ns < self._begun_ns + CALM_NS):
+        is_calm = self._doubted_ns <= self._begun_ns and now_ns < self._begun_ns + CALM_NS
+        if self._ready_ns < 0 and (self.is_flat or is_calm):
             return  # with an order open or in doubt it is looked for by REST, however long the link is down
         is_waiting = self._asked_ns >= 0 and now_ns < self._asked_ns + LOOK_TIMEOUT_NS
         if self._asked_ns >= 0 and not is_waiting:

@@ -27,7 +27,7 @@ FIVE = ("max_position", "max_order_notional", "max_order_rate", "price_collar_bp
 LIMITS = "[limits]\n" + "".join(f"{key} = 1\n" for key in FIVE)
 READY = {
     "is_ended": False, "scopes": {}, "kill_file": "", "problem": "", "books": {}, "journal": None, "drill": None,
-    "latched": [], "venues": {},
+    "latched": [], "venues": {}, "is_paper": True, "is_sim": False,
 }  # fmt: skip
 
 

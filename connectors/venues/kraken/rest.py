@@ -14,6 +14,7 @@ from connectors.venues.kraken.account import Account
 
 _KEPT_NS: Final = 600 * 10**9  # whoever waits for longer has given up
 _HEAD: Final = re.compile(rb"([0-9]{1,18}) ([0-9]{1,3})")
+_WORDS_MAX: Final = 200  # of an answer that is none, for people
 _COSTS: Final = {"TradesHistory": 4, "CancelOrder": 0, "CancelAll": 0}  # every other call: 1
 
 
@@ -71,7 +72,7 @@ def cost(method: str) -> int:
 
 
 def _read(status: int, body: bytes) -> Reply:
-    words = body[:80].decode(errors="replace")
+    words = body[:_WORDS_MAX].decode(errors="replace") + ("…" if len(body) > _WORDS_MAX else "")
     if status == 0:
         return Reply(f"no answer: {words}", msgspec.Raw(b"null"), is_silent=True)
     try:
