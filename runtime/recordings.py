@@ -16,8 +16,9 @@ from connectors import registry
 from connectors.errors import ConfigError, TapeError
 from connectors.session import Venue
 from connectors.units import MONEY_DECIMALS, SIZE_DECIMALS, trimmed_text
+from risk.limit_changes import changes
 from risk.limit_terms import covers
-from risk.limits import ACCOUNT, UNSET, LimitTree
+from risk.limits import ACCOUNT, UNSET, LimitTree, tree_of
 from runtime import config as configuration
 from runtime.config import Config
 from runtime.config_limits import check_names, limits_of, unset_text
@@ -35,6 +36,7 @@ from runtime.deploy import (
 )
 from runtime.replay import BooksSeen, Notices, Tell, replay
 from runtime.session import Session
+from runtime.session import limits_from as limits_of_tape
 from runtime.spec import EngineSpec
 from runtime.tape import TapeReader
 
@@ -169,7 +171,19 @@ def spec_of_recording(
     else:
         predictors = predictors_of_tape(header, recording.predictor, str(file))
     load = partial(load_venue, place=f"{file}: header")
-    return spec_of_tape(header, guests, limits, load, predictors, str(file))
+    spec = spec_of_tape(header, guests, limits, load, predictors, str(file))
+    is_other = algo is not None or bool(recording.config) or bool(changes(tree_of(spec.limits), limits_of_tape(header)))
+    return spec if header.is_paper or not is_other else _on_paper(spec, tell)
+
+
+def _on_paper(spec: EngineSpec, tell: Tell) -> EngineSpec:
+    """What a venue answered to one session's orders says nothing about those of another."""
+    tell("the orders of this tape went to a venue; those of this replay, which differ, are filled on paper", "warning")
+    memory = spec.memory
+    if memory is not None:
+        open_none = msgspec.structs.replace(memory.gate, open_orders=())
+        memory = msgspec.structs.replace(memory, gate=open_none, is_paper=None)
+    return msgspec.structs.replace(spec, is_paper=True, is_sim=False, memory=memory)
 
 
 def _foreign(recording: Recording, algo: Path | None, abi: str, limits: LimitTree | None, tell: Tell) -> EngineSpec:

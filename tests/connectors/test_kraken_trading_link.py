@@ -43,8 +43,10 @@ def test_the_key_is_asked_about_before_anything_else() -> None:
 def test_a_key_that_could_take_the_money_away_ends_the_session(bad: str) -> None:
     desk = Desk()
     desk.book["GetApiKeyInfo"] = {"permissions": [*PERMISSIONS, bad]}
-    (stop,) = of(Stop, desk.serve(desk.start()))
+    outputs = desk.serve(desk.start())
+    (stop,) = of(Stop, outputs)
     assert bad in stop.reason
+    assert notices(outputs, "error") == [], "the engine says it, once"
     assert desk.why is not None
     assert bad in desk.why
     assert desk.took(desk.session.open(desk.now_ns, PRIVATE)) == [], "no token is asked for"
@@ -52,13 +54,15 @@ def test_a_key_that_could_take_the_money_away_ends_the_session(bad: str) -> None
 
 
 @pytest.mark.parametrize("missing", PERMISSIONS)
-def test_a_key_that_lacks_something_is_named_for_it(missing: str) -> None:
+def test_a_key_that_lacks_something_is_named_for_it_and_ends_the_session(missing: str) -> None:
     desk = Desk()
     desk.book["GetApiKeyInfo"] = {"permissions": [name for name in PERMISSIONS if name != missing]}
     outputs = desk.serve(desk.start())
     assert desk.why == f"the API key lacks {missing}"
-    assert any(missing in text for text in notices(outputs, "error"))
-    assert of(Stop, outputs) == []
+    (stop,) = of(Stop, outputs)
+    assert missing in stop.reason
+    assert "give it these permissions" in stop.reason
+    assert kinds(desk.new()) == [("vg-1", "rejected")]
 
 
 def test_a_key_that_could_not_be_read_is_asked_about_again() -> None:
@@ -76,13 +80,72 @@ def test_a_key_that_could_not_be_read_is_asked_about_again() -> None:
     assert desk.why == "the private link is down"
 
 
-def test_a_key_that_is_not_accepted_halts_everything() -> None:
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [("EAPI:Invalid key", "venues.kraken.key and venues.kraken.secret"),
+     ("EAPI:Invalid signature", "not the one in the other's place"),
+     ("EGeneral:Permission denied", "its permissions"), ("EGeneral:Temporary lockout", "wait")],
+)  # fmt: skip
+def test_a_key_that_is_not_accepted_ends_the_session(error: str, words: str) -> None:
     desk = Desk()
     ((number, _, _),) = asked(desk.start())
-    outputs = desk.reply(number, error="EAPI:Invalid key")
-    assert desk.why == "EAPI:Invalid key"
-    assert notices(outputs, "error")
+    outputs = desk.reply(number, error=error)
+    assert desk.why == error
+    (stop,) = of(Stop, outputs)
+    assert error in stop.reason and words in stop.reason
     assert asked(desk.wait(60)) == []
+    assert len(of(Stop, desk.out)) == 1
+    assert notices(desk.out, "error") == []
+
+
+def test_a_key_that_is_refused_is_told_once_though_the_token_is_asked_for_as_well() -> None:
+    """Both were asked before either was answered; and where the key's own answer was lost, the token's ends it."""
+    desk = Desk()
+    ((key, _, _),) = asked(desk.start())
+    ((token, _, _),) = asked(desk.took(desk.session.open(desk.now_ns, PRIVATE)))
+    desk.reply(key, error="EAPI:Invalid key")
+    desk.reply(token, error="EAPI:Invalid key")
+    assert len(of(Stop, desk.out)) == 1
+    assert notices(desk.out, "error") == []
+    desk = Desk()
+    ((key, _, _),) = asked(desk.start())
+    ((token, _, _),) = asked(desk.took(desk.session.open(desk.now_ns, PRIVATE)))
+    desk.silent(key)
+    desk.reply(token, error="EAPI:Invalid signature")
+    (stop,) = of(Stop, desk.out)
+    assert "EAPI:Invalid signature" in stop.reason
+
+
+def test_a_key_that_loses_a_permission_stops_orders_loudly_once() -> None:
+    """Two orders are in flight and a look is asked for; then Kraken refuses them all."""
+    desk = Desk().ready()
+    desk.wait(60)
+    desk.new("vg-1")
+    first = desk.approvals
+    desk.new("vg-2")
+    looking = asked(desk.look())
+    out = [
+        *desk.hear(answer("add_order", first, error="EGeneral:Permission denied")),
+        *desk.hear(answer("add_order", desk.approvals, error="EGeneral:Permission denied")),
+        *desk.reply(looking[0][0], error="EGeneral:Permission denied"),
+    ]
+    assert kinds(out) == [("vg-1", "rejected"), ("vg-2", "rejected")]
+    assert notices(out, "error") == ["kraken: EGeneral:Permission denied: nothing more is sent"]
+    assert of(Stop, desk.out) == []
+    assert desk.why == "EGeneral:Permission denied"
+    assert asked(desk.wait(120)) == []
+
+
+def test_a_token_question_that_got_no_answer_is_asked_again_at_once() -> None:
+    """A cancel goes before every question: the link does not wait ten seconds for that."""
+    desk = Desk()
+    desk.serve(desk.start())
+    ((number, _, _),) = asked(desk.took(desk.session.open(desk.now_ns, PRIVATE)))
+    ((again, method, _),) = asked(desk.silent(number, "no answer: given up for a cancel"))
+    assert method == "GetWebSocketsToken"
+    assert notices(desk.out) == []
+    assert asked(desk.silent(again, "no answer: none within 10 s")) == []
+    assert notices(desk.out, "error") == ["kraken: no token: no answer: none within 10 s; trying anew in 10 s"]
 
 
 # --- token and subscriptions -----------------------------------------------------------------------------------------
@@ -311,7 +374,7 @@ def test_ready_is_said_only_when_it_changes() -> None:
     assert all(earlier != later for earlier, later in pairwise(said_whys))
 
 
-@pytest.mark.parametrize("options", [{"tier": "vip"}, {"stp_type": "x"}, {"validate": "1"}])
+@pytest.mark.parametrize("options", [{"tier": "vip"}, {"stp_type": "x"}, {"validate": "1"}, {"teir": "pro"}])
 def test_an_option_that_is_not_known_is_refused(options: dict[str, str]) -> None:
     with pytest.raises(ConfigError):
         Desk(**options)

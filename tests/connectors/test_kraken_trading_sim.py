@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from connectors.events import ExecReport, ExecType, Movement, OrderStatus, Picture, Ready
+from connectors.events import Doubt, ExecReport, ExecType, Movement, OrderStatus, Picture, Ready
 from connectors.instrument import Instrument
 from connectors.orders import AmendOrder, Approved, CancelAll, CancelOrder, NewOrder, OrderType
 from connectors.session import PRIVATE, REST, Output, Reconnect, Send, TradingPlan
@@ -63,10 +63,13 @@ class World:
             self.carry(self.session.close(self.now_ns, PRIVATE))
 
     def carry(self, outputs: list[Output]) -> None:
+        """As the engine does: where there is doubt, and whenever orders may leave again, it looks."""
         self.out += outputs
         for output in outputs:
             if isinstance(output, Ready):
                 self.why = output.why
+            if isinstance(output, Doubt) or (isinstance(output, Ready) and not output.why):
+                self.carry(self.session.look(0, self.now_ns))
             elif isinstance(output, Send) and output.link == REST:
                 self.ask(output.data)
             elif isinstance(output, Send) and self.socket is not None:

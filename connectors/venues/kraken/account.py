@@ -1,7 +1,7 @@
 """What the parts of one trading session at Kraken share, and how they ask each other for things."""
 
-from connectors.events import ExecReport, ExecType, RejectCode
-from connectors.session import TradingPlan
+from connectors.events import ExecReport, ExecType, Notice, RejectCode
+from connectors.session import Output, Stop, TradingPlan
 from connectors.venues.kraken.known import Known, KnownOrders
 from connectors.venues.kraken.limits import EngineLimits, RestLimits, tier
 from connectors.venues.kraken.names import Names
@@ -12,6 +12,7 @@ TOLD_MAX = 8192  # executions remembered, so that their money is told once
 
 class Account:
     """`look_why`: somebody needs a picture of the account, and why. `halted`: nothing more is sent, and why.
+    `is_trusted`: the key is known, and may do what it must.
 
     `token_why`: the socket's token is no good. `paced_until_ns`: no order leaves before that, the venue asked for it.
     """
@@ -26,9 +27,19 @@ class Account:
         self.rest = RestLimits(of)
         self.look_why = ""
         self.halted = ""
+        self.is_trusted = False
         self.token_why = ""
         self.paced_until_ns = 0
         self._told: dict[str, bool] = {}  # exec_id → whether an ExecReport told it, too
+
+    def halt(self, why: str, text: str) -> list[Output]:
+        """Kraken accepts nothing of us any more: told once. Before the key was known to be good, nothing will change
+        that: the session ends."""
+        if self.halted:
+            return []
+        self.halted = why
+        told = f"{VENUE}: {text}"
+        return [Stop(text)] if not self.is_trusted else [Notice("error", f"{told}: nothing more is sent")]
 
     def is_new_money(self, exec_id: str) -> bool:
         """Whether nobody was told yet what this execution moved; remembers it."""

@@ -2,7 +2,7 @@
 
 A key that may withdraw, or prepare a withdrawal, is refused for good: whoever steals this process's key must not be
 able to take the money away. A key that may not trade, see its orders or open the private socket is named for what it
-lacks.
+lacks. Either way, and where Kraken does not accept the key at all, the session ends: nothing here would change it.
 """
 
 from typing import Final
@@ -22,6 +22,18 @@ ANSWER_NS: Final = 30 * SECOND
 RETRY_NS: Final = 10 * SECOND
 FORBIDDEN: Final = ("withdraw-funds", "add-withdraw-address", "update-withdraw-address")
 NEEDED: Final = ("query-funds", "query-open-trades", "query-closed-trades", "modify-trades", "create-ws-token")
+
+
+def mend(error: str) -> str:
+    """What a person does about a key that is not accepted."""
+    if error.startswith("EGeneral:Temporary lockout"):
+        return "wait a quarter of an hour, and look at the key before you start again"
+    if error.startswith("EGeneral:Permission denied"):
+        return "look at its permissions, and at the addresses it may be used from"
+    return (
+        "look at venues.kraken.key and venues.kraken.secret: each whole, both of one key that still exists, and not the"
+        " one in the other's place"
+    )
 
 
 class Key:
@@ -53,8 +65,7 @@ class Key:
         self._question = None
         if reply.error:
             if not reply.is_silent and classify(reply.error).next is Next.HALT:
-                self.why = self._account.halted = reply.error
-                return [Notice("error", f"kraken does not accept the API key: {reply.error}: nothing more is sent")]
+                return self._ended(reply.error, f"the API key is not accepted ({reply.error}): {mend(reply.error)}")
             return self._failed(reply.error, now_ns)
         try:
             allowed = private.decode_key(reply.result).permissions
@@ -65,16 +76,19 @@ class Key:
     def _judge(self, allowed: list[str]) -> list[Output]:
         taking = [name for name in FORBIDDEN if name in allowed]
         if taking:
-            self.why = f"the API key may take money away ({', '.join(taking)})"
-            self._account.halted = self.why
-            text = f"kraken: {self.why}: make one without, and delete this one"
-            return [Notice("error", text), Stop(text)]
+            why = f"the API key may take money away ({', '.join(taking)})"
+            return self._ended(why, f"{why}: make one without, and delete this one")
         missing = [name for name in NEEDED if name not in allowed]
         if missing:
-            self.why = f"the API key lacks {', '.join(missing)}"
-            return [Notice("error", f"kraken: {self.why}: give it these permissions, and start again")]
+            why = f"the API key lacks {', '.join(missing)}"
+            return self._ended(why, f"{why}: give it these permissions, and start again")
         self.why = ""
+        self._account.is_trusted = True
         return []
+
+    def _ended(self, why: str, text: str) -> list[Output]:
+        self.why = why
+        return self._account.halt(why, text)
 
     def _failed(self, why: str, now_ns: int) -> list[Output]:
         self._question = None

@@ -146,12 +146,12 @@ class PrivateLink:
                 for out in self._subscribe(feed, now_ns)
             ]
         verdict = classify(reply.error)
-        if reply.error.startswith("EAPI:Invalid nonce") and self._token_tries == 0:
+        is_passing = reply.is_silent or reply.error.startswith("EAPI:Invalid nonce")
+        if is_passing and self._token_tries == 0:  # for instance, a cancel went before it
             self._token_tries += 1
             return [self._ask_token(now_ns)]
         if not reply.is_silent and verdict.next is Next.HALT:
-            self._account.halted = reply.error
-            return [Notice("error", f"kraken gives no token: {reply.error}: nothing more is sent")]
+            return self._account.halt(reply.error, f"no token is given ({reply.error})")
         return self._give_up(f"no token: {reply.error}", now_ns)
 
     def _give_up(self, why: str, now_ns: int) -> list[Output]:
@@ -239,8 +239,7 @@ class PrivateLink:
             if verdict.next is Next.TOKEN:
                 return self.renew(error, now_ns)
             if verdict.next is Next.HALT:
-                self._account.halted = error
-                return [Notice("error", f"kraken refused {feed.name}: {error}: nothing more is sent")]
+                return self._account.halt(error, f"{feed.name} is refused ({error})")
             return self._give_up(f"{feed.name} refused: {error}", now_ns)
         feed.stand, feed.due_ns = Stand.LIVE, None  # a sequence seen before stays
         out: list[Output] = []

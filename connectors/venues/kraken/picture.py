@@ -134,9 +134,8 @@ class Look:
     def _refused(self, why: str, reply: Reply, now_ns: int) -> list[Output]:
         verdict = classify(reply.error)
         if not reply.is_silent and verdict.next is Next.HALT:
-            self._account.halted = reply.error
             self._now = None
-            return [Notice("error", f"kraken: {why}: nothing more is sent")]
+            return self._account.halt(reply.error, why)
         if verdict.code is RejectCode.RATE_LIMIT:
             self._account.rest.overrun(now_ns)
         return self._failed(why, now_ns)

@@ -23,6 +23,8 @@ SECOND: Final = 10**9
 GRACE_NS: Final = 2 * SECOND  # after the deadline, or after the response: the other message is on its way
 LATE_NS: Final = 60 * SECOND  # how long an answer may be late and still be understood
 PACE_NS: Final = 5 * SECOND
+GONE: Final = "EOrder:Unknown order"
+_AFTER: Final = ("amend", "cancel", "cancel_all")  # what is said of an order that is there
 _REFUSED: Final = {
     "new": ExecType.REJECTED,
     "amend": ExecType.REPLACE_REJECTED,
@@ -86,8 +88,10 @@ class Requests:
         several = self._open.get(answer.req_id) if answer.req_id is not None else None
         kind = _METHODS.get(answer.method)
         if not several or kind is None or several[0].kind != kind:
-            if answer.error:
-                return [Notice("warning", f"kraken: an answer nobody waits for: {answer.method}: {answer.error}")]
+            is_moot = kind in _AFTER and answer.error.startswith(GONE)  # what it was about had ended before it came
+            if answer.error and not is_moot:
+                what = f"{answer.method} {answer.req_id}" if answer.req_id is not None else answer.method
+                return [Notice("warning", f"kraken: an answer nobody waits for: {what}: {answer.error}")]
             return []
         if answer.method == "batch_add":
             return self._batch(several, answer, now_ns)
@@ -155,8 +159,7 @@ class Requests:
             account.look_why = text
             return out + self._doubt(request, text)
         if verdict.next is Next.HALT:
-            account.halted = text
-            out.append(Notice("error", f"kraken: {text}: nothing more is sent"))
+            out += account.halt(text, text)
         elif verdict.next is Next.TOKEN:
             account.token_why = text
         elif verdict.next is Next.BACK_OFF:
@@ -206,7 +209,7 @@ class Requests:
             return self._doubt(request, str(error))
         account.look_why = f"{request.kind} over REST"
         if count == 0 and request.kind == "cancel":
-            return self._refused(request, "EOrder:Unknown order", now_ns)
+            return self._refused(request, GONE, now_ns)
         return self._accepted(request, now_ns)
 
     # --- executions --------------------------------------------------------------------------------------------------

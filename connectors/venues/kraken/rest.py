@@ -14,6 +14,7 @@ from connectors.venues.kraken.account import Account
 
 _KEPT_NS: Final = 600 * 10**9  # whoever waits for longer has given up
 _HEAD: Final = re.compile(rb"([0-9]{1,18}) ([0-9]{1,3})")
+_SILENT: Final = ("no answer", "never left")  # how the door begins
 _WORDS_MAX: Final = 200  # of an answer that is none, for people
 _COSTS: Final = {"TradesHistory": 4, "CancelOrder": 0, "CancelAll": 0}  # every other call: 1
 
@@ -74,7 +75,8 @@ def cost(method: str) -> int:
 def _read(status: int, body: bytes) -> Reply:
     words = body[:_WORDS_MAX].decode(errors="replace") + ("…" if len(body) > _WORDS_MAX else "")
     if status == 0:
-        return Reply(f"no answer: {words}", msgspec.Raw(b"null"), is_silent=True)
+        said = words if words.startswith(_SILENT) else f"no answer: {words}"
+        return Reply(said, msgspec.Raw(b"null"), is_silent=True)
     try:
         answer = private.decode_rest(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
