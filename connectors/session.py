@@ -165,7 +165,8 @@ class Trading(msgspec.Struct, frozen=True):
     secret; the door keeps it for `{secret:NAME}` and lets nobody see it. `deadline_ns`: how long after its approval the
     venue may still act on a request. `visible_ns`: how long after that the venue's lists may still lack it. `id_max`:
     characters of a client order id. `unit_1e8`: by currency, to what the venue rounds each movement of money, ×1e8; one
-    that is not named is exact. `options`: its own settings, name → the texts that each may have.
+    that is not named is exact. `options`: its own settings, name → the texts that each may have;
+    `validate` = `true`, where there is one, has new orders checked and not placed.
     """
 
     session: Callable[["TradingPlan"], OrderSession]

@@ -119,7 +119,7 @@ def serve(
         control = control or (Path(settings.serve.control) if settings.serve.control else _own_socket(screen))
         urls = {} if is_sim else golive.urls_of(settings, connected, over_the_wire)
         vaults = _vaults(settings, connected, stack) if live else {}
-        golive.warn(settings, connected, urls, limits, screen.tell, is_live=live)
+        golive.warn(settings, connected, urls, limits, screen.tell, is_live=live, is_sim=is_sim)
         if live:
             golive.name_algos(guests, tree, screen.tell)
         done = asyncio.run(

@@ -208,7 +208,8 @@ class Desk:
         if order is not None:
             self.algos[order.algo].view_of(order.instrument).state.update(order)
         market = approved.order.instrument
-        self.leave(self.gate.markets[market].venue, self.papers[market].cancel(approved, now_ns), now_ns)
+        outputs = self.papers[market].cancel(approved, now_ns)
+        self.leave(self.gate.markets[market].venue, outputs, now_ns, approvals=[approved.approval])
 
     def cancelling(self, client_order_id: str, now_ns: int) -> None:
         """A cancel-all is on its way to this order's venue."""

@@ -203,17 +203,21 @@ def tag_for(*, is_live: bool, tell: Tell) -> str:
 
 def warn(
     settings: Config, venues: Sequence[Venue], urls: Mapping[str, Mapping[str, str]], limits: Path | None, tell: Tell,
-    *, is_live: bool,
+    *, is_live: bool, is_sim: bool = False,
 ) -> None:  # fmt: skip
     """What a person must know before the first order leaves. Of the key, nothing."""
     for venue in venues:
         section = section_of(settings, venue)
         if not is_live and section is not None and section.live:
-            tell(f"{venue.name} has live = true, but without --live every order is filled on paper", "info")
-        if not is_live:
+            instead = "orders go to the simulated venue alone" if is_sim else "every order is filled on paper"
+            tell(f"{venue.name} has live = true, but without --live {instead}", "info")
+        if not is_live or section is None:
             continue
-        here = urls[venue.name]
-        tell(f"LIVE: orders go to {venue.name} for real: {shown(here[PRIVATE])}, {shown(here[REST])}", "warning")
+        where = f"{shown(urls[venue.name][PRIVATE])}, {shown(urls[venue.name][REST])}"
+        if section.options.get("validate") == "true":
+            tell(f"LIVE, validate: {venue.name} checks new orders and places none: {where}", "warning")
+        else:
+            tell(f"LIVE: orders go to {venue.name} for real: {where}", "warning")
         tell(
             f"LIVE: {venue.name}'s dead-man's switch and cancel-all are account-wide: they cancel every open order of"
             " the account, whoever placed it; give this gateway an account (or subaccount) of its own", "warning",

@@ -94,7 +94,7 @@ class Live:
             else:
                 secrets = vault if link == PRIVATE else None
                 door = VenueLink(
-                    venue.name, link, url, self.feed, self._screen.tell, vault=secrets, dials=dialling
+                    venue.name, link, url, self.feed, self._screen.tell, vault=secrets, dials=dialling, is_wired=is_wired,
                 )  # fmt: skip
             self._links[venue.name, link] = door
 

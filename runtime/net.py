@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
+from connectors.session import ASIDE
 from runtime import dialling
 from runtime.dialling import Dialling
 from runtime.inputs import Frame, Input, LinkDown, LinkUp
@@ -52,6 +53,7 @@ class VenueLink:
         self.link = link
         self.url = url
         self._name = shown(url)
+        self._called = f"{link} link " if link in ASIDE else ""  # it may have the public one's address
         self._secrets = secrets_of(url)
         self._feed = feed
         self._tell = tell
@@ -102,7 +104,7 @@ class VenueLink:
         """Until cancelled: dial, carry frames, dial again."""
         failures = 0
         was_up = False
-        self._tell(f"dialling {self._name}", "info")
+        self._tell(f"{self._called}dialling {self._name}", "info")
         try:
             while True:
                 await self._dialling.turn(self.link)
@@ -122,18 +124,19 @@ class VenueLink:
                         is_first = not (was_up or failures or is_answered or self._is_wired)
                         hint = " No network here? `--sim` needs none." if is_first else ""
                         self._tell(
-                            f"cannot reach {self._name} ({reason_of(error)}); trying again in {delay_s:.1f} s.{hint}",
+                            f"{self._called}cannot reach {self._name} ({reason_of(error)}); trying again in {delay_s:.1f} s.{hint}",
                             "warning",
                         )
                     failures += 1
                     continue
                 self._dialling.succeeded(self.link)
-                self._tell(f"connected to {self._name}{' again' if was_up else ''}", "info")
+                self._tell(f"{self._called}connected to {self._name}{' again' if was_up else ''}", "info")
                 was_up, failures = True, 0
                 async with connection:
                     await self._carry(connection)  # what is raised in here is ours, not the network's: it goes up
                 delay_s = self._dialling.lost(self.link)
-                self._tell(f"lost {self._name} ({self._why_closed}); dialling again in {delay_s:.1f} s", "warning")
+                text = f"{self._called}lost {self._name} ({self._why_closed}); dialling again in {delay_s:.1f} s"
+                self._tell(text, "warning")
         finally:
             self._dialling.left(self.link)
 

@@ -1,8 +1,11 @@
 """The REST door: one signed request at a time, each answered by exactly one Frame, whatever becomes of it.
 
 The form of both is in `connectors.session.Send`. A request is never sent twice: what was not answered in time is told
-as status 0, in words, and the session finds out what became of it. A cancel waits for no question: whatever is being
-asked when one comes is given up, and its connection with it. The library is httpx2.
+as status 0, in words, and the session finds out what became of it. The library is httpx2.
+
+A cancel waits for no question: whatever is being asked when one comes is given up, and its connection with it. Yet
+questions must get through, for without a token the private link never comes back: after three cancels, or when one was
+given up, the next question has its turn, which no cancel shortens to less than two seconds.
 """
 
 import asyncio
@@ -23,6 +26,8 @@ WAITING_MAX: Final = 256
 ANSWER_BYTES_MAX: Final = 16 * 2**20
 ANSWER_S: Final = 10.0  # for the whole exchange
 CANCEL_S: Final = 5.0  # of a cancel: the next one waits for it
+TURN_S: Final = 2.0  # of a question whose turn it is, though cancels wait
+CANCELS_IN_A_ROW: Final = 3  # before a question that waits has its turn
 CONNECT_S: Final = 5.0
 IDLE_S: Final = 30.0  # a connection that was not used for that long is not used again
 GIVEN_UP: Final = b"no answer: given up for a cancel"
@@ -92,7 +97,7 @@ class RestDoor:
             request = await lane.get()
             lane.asked = request
             status, body = await self._ask(client, request)
-            lane.asked = None  # before the turn that its answer leads to: that may put a cancel
+            lane.answered(request, is_given_up=body == GIVEN_UP)  # before the turn that its answer leads to
             self._answer(request, status, body)
             lane.done()
 
@@ -107,6 +112,7 @@ class RestDoor:
             return 0, _never_left(problem)
         within_s = CANCEL_S if request.is_cancel else ANSWER_S
         request.limit = limit = asyncio.timeout(within_s)
+        request.sent_s = asyncio.get_running_loop().time()
         try:
             async with (
                 limit,
@@ -166,9 +172,11 @@ class RestDoor:
 
 
 class _Request:
-    """One Send, taken apart. `problem`: why it cannot be sent, or ""."""
+    """One Send, taken apart. `problem`: why it cannot be sent, or "". `has_turn`: no cancel overtakes it at once."""
 
-    __slots__ = ("body", "id", "is_cancel", "is_given_up", "is_public", "limit", "path", "problem")
+    __slots__ = (
+        "body", "has_turn", "id", "is_cancel", "is_given_up", "is_public", "limit", "path", "problem", "sent_s",
+    )  # fmt: skip
 
     def __init__(self, data: bytes) -> None:
         head, has_body, self.body = data.partition(b"\n")
@@ -178,26 +186,30 @@ class _Request:
         self.problem = "" if is_good else "it is not an id, a path and a body"
         self.is_public = self.path.startswith(PUBLIC_PATHS)
         self.is_cancel = "Cancel" in self.path
-        self.is_given_up = False
+        self.is_given_up = self.has_turn = False
         self.limit: asyncio.Timeout | None = None  # of its exchange, once that began
+        self.sent_s = 0.0
 
     def give_up(self) -> None:
-        """Nobody waits for its answer any more; one that is here already still counts."""
-        if self.limit is not None and not self.limit.expired():
+        """Nobody waits for its answer any more, or not for longer than its turn; one that is here already counts."""
+        if self.limit is not None and not self.is_given_up and not self.limit.expired():
             self.is_given_up = True
-            self.limit.reschedule(0)
+            self.limit.reschedule(self.sent_s + TURN_S if self.has_turn else 0)
 
 
 class _Lane:
-    """Requests that go one after the other, cancels before all others. `idle`: nothing waits and nothing is asked.
+    """Requests that go one after the other, cancels before all others, but for a question's turn.
 
-    `asked`: the one under way. It is at the venue, or on its way there, and so its nonce came before the cancel's.
+    `asked`: the one under way; its nonce is in use, and lower than that of whatever overtakes it. `idle`: nothing waits
+    and nothing is asked.
     """
 
     def __init__(self) -> None:
         self.cancels: deque[_Request] = deque()
         self.waiting: deque[_Request] = deque()
         self.asked: _Request | None = None
+        self._row = 0  # cancels since a question was answered
+        self._has_given_up = False
         self.idle = asyncio.Event()
         self.idle.set()
         self._filled = asyncio.Event()
@@ -213,7 +225,18 @@ class _Lane:
         while not self.cancels and not self.waiting:
             self._filled.clear()
             await self._filled.wait()
-        return self.cancels.popleft() if self.cancels else self.waiting.popleft()
+        is_due = self._row >= CANCELS_IN_A_ROW
+        if self.cancels and not (is_due and self.waiting):
+            self._row += 1
+            return self.cancels.popleft()
+        request = self.waiting.popleft()
+        request.has_turn = is_due or self._has_given_up
+        return request
+
+    def answered(self, request: _Request, *, is_given_up: bool) -> None:
+        self.asked = None
+        if not request.is_cancel:
+            self._row, self._has_given_up = 0, is_given_up
 
     def done(self) -> None:
         if not self.cancels and not self.waiting:

@@ -126,6 +126,20 @@ def test_without_a_link_a_cancel_goes_over_rest(state: str) -> None:
     assert send.data.partition(b" ")[2] == b"/0/private/CancelOrder\ncl_ord_id=vg-1"
 
 
+def test_over_rest_an_order_is_not_cancelled_twice_at_a_time() -> None:
+    """A guest that asks again and again would fill the one way that is left. Answered, or overdue, it may be repeated."""
+    desk = down()
+    first = the_cancel(desk.cancel())
+    assert asked(desk.cancel()) == []
+    desk.silent(first)
+    second = the_cancel(desk.cancel())
+    assert second != first
+    assert asked(desk.cancel()) == []
+    desk.wait(8, serving=False)
+    assert the_cancel(desk.cancel())
+    assert [one[1] for one in asked(desk.cancel_all())] == ["CancelAll"]
+
+
 def the_cancel(outputs: object, method: str = "CancelOrder") -> str:
     ((number, _, _),) = [one for one in asked(outputs) if one[1] == method]  # type: ignore[arg-type]
     return number

@@ -258,12 +258,6 @@ def test_snapshots_on_and_on_move_no_money_twice() -> None:
     assert movements(desk.executions(traded("0.005", "0.005"), kind="snapshot")) == []
 
 
-def test_after_every_subscription_there_is_a_look() -> None:
-    desk = ready()
-    desk.took(desk.session.close(desk.now_ns, PRIVATE))
-    assert looks(desk.subscribe(desk.opened()))
-
-
 # --- balances --------------------------------------------------------------------------------------------------------
 
 

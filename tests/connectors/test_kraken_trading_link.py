@@ -206,7 +206,8 @@ def test_no_token_is_no_subscription() -> None:
     desk = Desk()
     desk.serve(desk.start())
     ((number, _, _),) = asked(desk.took(desk.session.open(desk.now_ns, PRIVATE)))
-    outputs = desk.silent(number)
+    ((again, _, _),) = asked(desk.silent(number))
+    outputs = desk.silent(again)
     assert said(outputs) == []
     assert notices(outputs, "error")
     assert len(of(Reconnect, desk.wait(11))) == 1

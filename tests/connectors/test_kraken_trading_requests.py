@@ -74,6 +74,21 @@ def test_an_execution_before_any_name_waits_for_it() -> None:
     assert not looks(desk.wait(30))
 
 
+def test_a_cancel_or_an_amend_that_was_too_late_is_no_news() -> None:
+    """The executions said how the order ended before the answers came; any other word of an answer is told."""
+    desk = ready().live()
+    desk.amend()
+    amend = desk.approvals
+    desk.cancel()
+    desk.executions(execution("canceled", cum_qty=n("0")))
+    assert desk.hear(answer("amend_order", amend, error="EOrder:Unknown order")) == []
+    assert desk.hear(answer("cancel_order", desk.approvals, error="EOrder:Unknown order")) == []
+    assert desk.hear(answer("cancel_all", 4711, error="EOrder:Unknown order")) == []
+    out = desk.hear(answer("cancel_order", desk.approvals, error="EService:Busy"))
+    assert notices(out) == [f"kraken: an answer nobody waits for: cancel_order {desk.approvals}: EService:Busy"]
+    assert notices(desk.hear(answer("add_order", 4711, error="EOrder:Unknown order")))
+
+
 def test_no_answer_by_the_deadline_and_two_seconds_is_unknown() -> None:
     desk = ready()
     desk.new()

@@ -206,6 +206,62 @@ async def test_a_cancel_gives_up_no_cancel_and_nothing_that_is_answered() -> Non
     assert [one.path.rpartition("/")[2] for one in server.asked] == ["Balance", "CancelOrder", "CancelAll"]
 
 
+async def test_cancels_without_end_starve_no_question() -> None:
+    """Whoever keeps cancelling while the private link is down must not keep it down: the token has its turn."""
+    async with RestServer(always(b"{}")) as server, running(server.url) as door:
+
+        def fed(given: Input) -> None:
+            assert isinstance(given, Frame)
+            Door._feed(door, given)
+            if len(door.fed) < 12:
+                door.send(100 + len(door.fed), "/0/private/CancelOrder")
+
+        door.door._feed = fed
+        door.send(100, "/0/private/CancelOrder")
+        door.send(99, "/0/private/CancelOrder")
+        for number in (1, 2):
+            door.send(number, "/0/private/GetWebSocketsToken")
+        await door.until(12)
+    asked = [one.path.rpartition("/")[2] for one in server.asked]
+    assert [place for place, path in enumerate(asked) if path == "GetWebSocketsToken"] == [3, 7]
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_question_has_its_turn_after_one_was_given_up(
+    *, is_late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cancel waits for it, but not for long."""
+    monkeypatch.setattr(rest, "TURN_S", 0.2 if is_late else LIMIT_S)
+    gate, never = asyncio.Event(), asyncio.Event()
+
+    async def answer(asked: Asked) -> bytes:
+        if asked.path.endswith("OpenOrders"):
+            await never.wait()
+        if asked.path.endswith("GetWebSocketsToken"):
+            await (never if is_late else gate).wait()
+        return http(b"{}")
+
+    async with RestServer(answer) as server, running(server.url) as door:
+        for number, path in ((1, "OpenOrders"), (2, "GetWebSocketsToken"), (3, "CancelAll"), (4, "CancelAll")):
+            if number == 2:
+                while not server.asked:
+                    await asyncio.sleep(0)
+            if number == 4:
+                await door.until(2)
+                while len(server.asked) < 3:
+                    await asyncio.sleep(0)
+            door.send(number, f"/0/private/{path}")
+        if not is_late:
+            await asyncio.sleep(0.05)
+            assert len(server.asked) == 3, "the cancel waits"
+            gate.set()
+        answers = await door.until(4)
+    assert answers[2] == ((0, b"no answer: given up for a cancel") if is_late else (200, b"{}"))
+    assert [one.path.rpartition("/")[2] for one in server.asked] == [
+        "OpenOrders", "CancelAll", "GetWebSocketsToken", "CancelAll",
+    ]  # fmt: skip
+
+
 async def test_a_cancel_without_an_answer_makes_room_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rest, "CANCEL_S", 0.2)
 

@@ -144,7 +144,7 @@ def test_thousands_of_updates_keep_every_window_exact(depth: int) -> None:
         for symbol in SYMBOLS:
             assert c.sides(symbol) == market_window(c.sim, symbol, depth)
     assert c.wrong == 0
-    assert c.doubled > 20, "the same price twice in a message, the last one winning"
+    assert c.doubled > 5, "the same price twice in a message, the last one winning"
     if depth <= 100:
         assert 13 < c.changed * 10 // c.updates < 20, "about 1.5 changed levels a message"
         assert 18 < c.removed * 100 // c.changed < 32, "about a quarter of them removals"

@@ -95,14 +95,23 @@ def test_freqtrade_8374_parts_add_up() -> None:
 
 
 def test_freqtrade_3802_a_partly_filled_sell_is_cancelled() -> None:
-    world = TradingWorld()
+    """First the cancel is refused, then the venue ends it by itself, then another one goes its way."""
+    world = TradingWorld("refuse=EOrder:Unknown order,on=cancel_order")
+    early = world.offer(far=60)
+    world.run(1)
+    world.fill(early, 30)
+    world.run(1)
+    world.cancel(early)
+    world.becomes(early, "PARTIALLY_FILLED", 1)
+    world.end(early)
+    world.becomes(early, "CANCELED", 1)
     name = world.offer()
     world.run(1)
     world.fill(name, 30)
     world.becomes(name, "PARTIALLY_FILLED", 1)
     world.cancel(name)
     world.becomes(name, "CANCELED", 2)
-    assert world.position() == -300_000
+    assert world.position() == -600_000
     world.calm()
 
 
@@ -204,4 +213,19 @@ def test_jkorf_115_executions_silent_for_a_minute() -> None:
     world.fill(name)
     world.becomes(name, "FILLED", 66)
     assert world.now_ns - start_ns > SECOND
+    world.calm()
+
+
+def test_a_change_of_the_venues_own_is_not_undone_by_a_list_that_lags() -> None:
+    """The venue shrinks an order and the stream says so; the lists still show what was: that is not believed."""
+    world = TradingWorld("delayed_visibility=30")
+    name = world.bid(qty_1e8=5 * 10**6)
+    world.run(130)
+    world.venue.engine.amend(world.there(name), world.now_ns, qty=2 * 10**6)
+    world.venue.flush(world.now_ns)
+    world.run(1)
+    world.cut()
+    world.run(25)
+    assert world.ours(name).qty_1e8 == 2 * 10**6
+    assert len(world.told(name, ExecType.REPLACED)) == 1
     world.calm()

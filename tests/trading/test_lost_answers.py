@@ -138,9 +138,9 @@ def test_an_order_that_never_got_there_is_proved_so() -> None:
     name = world.bid()
     world.cut(lands=False)
     assert world.state(name) == "UNKNOWN"
-    world.run(90)
+    world.run(150)
     assert world.state(name) == "UNKNOWN", "once is not enough"
-    world.becomes(name, "REJECTED", 200)
+    world.becomes(name, "REJECTED", 140)
     assert not world.is_there(name)
     world.calm()
 
@@ -152,4 +152,15 @@ def test_a_late_answer_still_counts() -> None:
     name = world.bid()
     world.becomes(name, "UNKNOWN", 8)
     world.becomes(name, "NEW", 3)
+    world.calm()
+
+
+def test_an_end_that_nobody_told() -> None:
+    """Cancelled by the venue, in silence: it is found among what closed."""
+    world = TradingWorld()
+    name = world.bid()
+    world.run(1)
+    world.faults.switch("executions_off")
+    world.end(name)
+    world.becomes(name, "CANCELED", 66)
     world.calm()

@@ -118,8 +118,9 @@ def test_lean_6006_maintenance_is_waited_out() -> None:
     world.venue.set_status("maintenance", world.now_ns)
     world.run(1)
     start_ns, asked = world.now_ns, len(world.rest.requests)
-    denied = world.ask(world.order(1, far=50))[0]
-    assert denied.denied is not None or world.state(denied.client_order_id) == "REJECTED"
+    denied = world.ask(world.order(1, far=50))[0].denied
+    assert denied is not None
+    assert "maintenance" in denied.rule
     world.run(600)
     assert "add_order" not in world.methods(start_ns)
     assert len(world.rest.requests) - asked < 60
@@ -147,13 +148,12 @@ def test_the_venues_modes_are_the_venues_to_enforce(system: str) -> None:
 
 
 def test_hummingbot_1291_who_is_told_to_slow_down_does() -> None:
-    """429 to every question for two minutes: a dozen questions, not hundreds."""
+    """429 to every question for five minutes: a dozen questions, not hundreds."""
     world = TradingWorld()
     world.faults.switch("http_429,times=0")
-    world.cut()
     before = len(world.rest.requests)
-    world.run(120)
-    assert len(world.rest.requests) - before < 30
+    world.run(300)
+    assert len(world.rest.requests) - before < 20
     world.calm()
 
 

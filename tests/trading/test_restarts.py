@@ -86,6 +86,7 @@ def test_hummingbot_366_open_orders_are_not_forgotten() -> None:
     assert world.engine.gate.account.exposures[0].open_buy_1e8 == 10**6
     ready(world)
     assert [world.state(name) for name in names] == ["NEW", "NEW"]
+    assert not world.said("not in our journal")
     for name in names:
         world.cancel(name)
         world.becomes(name, "CANCELED", 2)

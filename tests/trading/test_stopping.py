@@ -134,3 +134,16 @@ def test_a_cancel_goes_before_what_waits() -> None:
     assert not world.there(name).is_open
     world.arm()
     world.calm()
+
+
+def test_orders_of_a_guest_that_broke_are_cancelled_until_they_are_gone() -> None:
+    """The venue refuses the first three cancels: the gateway asks again by itself."""
+    world = TradingWorld()
+    names = [world.bid(), world.offer(symbol=1)]
+    world.run(1)
+    world.faults.switch("refuse=EOrder:Rate limit exceeded,on=cancel_order,times=3")
+    world.guest.on("on_book", lambda guest: guest.trap())
+    world.want()
+    world.run(20)
+    assert not any(world.there(name).is_open for name in names)
+    assert [world.state(name) for name in names] == ["CANCELED"] * 2

@@ -64,7 +64,7 @@ def test_an_end_without_truth_is_seen() -> None:
     order = world.ours(name)
     order.state = type(order.state).CANCELED
     with pytest.raises(OracleError, match="open there"):
-        world.oracle._order(order)  # noqa: SLF001
+        world.oracle._order(order)
 
 
 def test_a_venue_that_has_other_money_is_seen() -> None:

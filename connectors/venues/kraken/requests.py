@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from connectors.events import ExecType, Notice, RejectCode
-from connectors.session import PRIVATE, Output
+from connectors.session import PRIVATE, REST, Output
 from connectors.venues.kraken import private
 from connectors.venues.kraken.account import Account, report
 from connectors.venues.kraken.errors import Next, classify, throttled_until_ns
@@ -72,6 +72,13 @@ class Requests:
     def has_new(self) -> bool:
         """Whether an order is under way whose Kraken id we may not know yet."""
         return any(request.kind == "new" and request.stage is Stage.WAITING for request in self._all())
+
+    def is_asked_over_rest(self, kind: str, known: Known) -> bool:
+        """Whether such a request about this order is on its way there, and may still be answered in time."""
+        return any(
+            request.kind == kind and request.link == REST and request.stage is Stage.WAITING and known in request.orders
+            for request in self._all()
+        )
 
     def _drop(self, gone: Request) -> None:
         for number, several in self._open.items():

@@ -196,11 +196,14 @@ class KrakenTrading:
         return self._finish([send], now_ns)
 
     def cancel(self, approved: Approved[CancelOrder], now_ns: int) -> list[Output]:
-        """Never refused: while the private link is down or silent it goes over REST."""
+        """Never refused: while the private link is down or silent it goes over REST, once until that is answered."""
         known = self._of(approved.order)
+        is_sound = self._link.is_sound(now_ns)
+        if not is_sound and self._requests.is_asked_over_rest("cancel", known):
+            return self._finish([], now_ns)
         self._account.engine.cancelled(approved.order.instrument, self._age_ns(known, now_ns), now_ns)
         request = Request("cancel", [known], _due(approved.now_ns))
-        if self._link.is_sound(now_ns):
+        if is_sound:
             self._requests.sent(approved.approval, request)
             return self._finish([self._encoder.cancel(approved, now_ns)], now_ns)
         form = f"cl_ord_id={known.name}"

@@ -223,7 +223,7 @@ class Connection:
         checksum = book_checksum(view.asks.items(), view.bids.items(), scale)
         if self._nth("corrupt_checksum", now_ns):
             checksum ^= 0x5A5A5A5A
-        sides = (self._scramble(bids), self._scramble(asks))
+        sides = (self._listed(bids, now_ns), self._listed(asks, now_ns))
         frame = book_frame(self.venue.pairs[symbol], scale, "update", sides, checksum, self.venue.clock(ts_ns))
         for _ in range(2 if self._nth("duplicate_update", now_ns) else 1):
             self.send(frame, now_ns)
@@ -231,6 +231,18 @@ class Connection:
     def _nth(self, name: str, now_ns: int, count: int = 0) -> bool:
         fault = self.active(name, now_ns)
         return fault is not None and fault.number > 0 and (count or self._updates) % fault.number == 0
+
+    def _listed(self, levels: list[Level], now_ns: int) -> list[Level]:
+        """As recorded: removals first, then mostly the worst first; now and then a price twice in a row, the last wins."""
+        if self.active("scrambled_levels", now_ns):
+            return self._scramble(levels)
+        gone, kept = [level for level in levels if not level[1]], [level for level in levels if level[1]]
+        if self.rng.randrange(13):
+            kept.reverse()
+        if kept and self.rng.randrange(100) == 0:
+            index = self.rng.randrange(len(kept))
+            kept.insert(index, (kept[index][0], kept[index][1] + 1_000))
+        return gone + kept
 
     def _scramble(self, levels: list[Level]) -> list[Level]:
         """Real updates are unsorted and may name a price twice, the last entry winning."""

@@ -41,6 +41,7 @@ FAULTS: Final[dict[str, Kind]] = {
     "drop_deep_update": Kind("leaves out each VALUE-th book update of what lies below level ten alone", 10),
     "corrupt_checksum": Kind("a wrong checksum in each VALUE-th book update", 10),
     "duplicate_update": Kind("sends each VALUE-th book update twice", 10),
+    "scrambled_levels": Kind("levels of a book update in any order, a price twice, the last entry winning"),
     "snapshot_gap": Kind("leaves out the first update after each book snapshot"),
     "crossed_book": Kind("once: a bid at the fifth ask, checksum right; subscribing afresh heals", None, 1, each=True),
     "precision_change": Kind("once, for all: each pair gets a price decimal more, told by instrument", None, 1),
