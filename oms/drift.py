@@ -3,9 +3,10 @@
 expected = anchor + Σ movements since, of whosever order, deposits and withdrawals too: what nobody told of is what is
 looked for. Observed is what a picture's balances say; a currency that they lack is 0 there.
 
-**The anchor** is taken from the first picture, unless one is remembered, and stands when a second picture equals it and
-what moved between: the first may hold an execution whose movement was still on its way, and would count it twice for
-ever. Until it stands, each picture is a new anchor, and nothing is said. `anchor()` (a person looked) begins that anew.
+**The anchor** is taken from the first picture, unless one is remembered. It stands at once where no money moved while
+it was asked for; else when a second picture equals it and what moved between: it may hold an execution whose movement
+was still on its way, and would count it twice for ever. Until it stands, each picture is a new anchor, and nothing is
+said. `anchor()` (a person looked) begins that anew.
 
 **What is on its way** is none: balances and executions come from different requests and over different links. What the
 picture shows may be any of the sums that `expected` went through from `lag_ns` before it was asked for until it is
@@ -36,6 +37,7 @@ SAME_IN_A_ROW: Final = 2
 ANY_IN_A_ROW: Final = 5
 REFS_KEPT: Final = 16_384
 RECENT_NS: Final = 60 * 10**9
+QUIET_NS: Final = 5 * 10**9  # before the anchor's picture was asked for
 Ref = tuple[str, str, str]  # ref, currency, kind
 
 
@@ -118,6 +120,18 @@ class Drift:
         self._expected, self._stands, self._found = None, False, []
         self._rows.clear()
 
+    @property
+    def is_anchored(self) -> bool:
+        return self._expected is not None
+
+    def differs(self, picture: Picture) -> list[Drifted]:
+        """What this picture shows otherwise than expected, whether it counts or not; nothing is remembered."""
+        if self._expected is None or not self._stands:
+            return []
+        observed, expected = dict(picture.balances), self._expected
+        found = self._differences(expected, observed, picture.asked_ns)
+        return [Drifted(name, expected.get(name, 0), observed.get(name, 0)) for name in found]
+
     def looked(self, picture: Picture) -> list[Drifted]:
         """A picture came: what has drifted, by currency; by the one before, where this one does not count."""
         if self._asked_ns >= 0 and picture.asked_ns <= self._asked_ns + self._apart_ns:
@@ -125,14 +139,17 @@ class Drift:
         self._asked_ns = picture.asked_ns
         observed = dict(picture.balances)
         expected = self._expected
-        if expected is None or (not self._stands and self._differences(expected, observed)):
+        if expected is None or (not self._stands and self._differences(expected, observed, picture.asked_ns)):
             self._expected, self._moves, self._found = observed, {}, []
+            self._stands = self._lag_ns > 0 and all(
+                told_ns < picture.asked_ns - QUIET_NS for told_ns, _, _ in self._recent
+            )
             for told_ns, currency, amount_1e8 in self._recent:
                 if told_ns > picture.asked_ns:
                     observed[currency] = observed.get(currency, 0) + amount_1e8
             return []
         self._stands = True
-        differences = self._differences(expected, observed)
+        differences = self._differences(expected, observed, picture.asked_ns)
         for currency, by_1e8 in differences.items():
             row = self._rows.get(currency)
             if row is None:
@@ -145,19 +162,19 @@ class Drift:
         self._found = self._drifted(observed)
         return self._found
 
-    def _differences(self, expected: Mapping[str, int], observed: Mapping[str, int]) -> dict[str, int]:
+    def _differences(self, expected: Mapping[str, int], observed: Mapping[str, int], asked_ns: int) -> dict[str, int]:
         """Currency → observed less expected, where that is more than rounding."""
         found = {}
         for currency in sorted({*expected, *observed}):
             by_1e8 = observed.get(currency, 0) - expected.get(currency, 0)
             rounding_1e8 = self._moves.get(currency, 0) * (1 + self._unit_1e8.get(currency, 0)) + 1
-            if abs(by_1e8) > rounding_1e8 and not self._was_so(currency, by_1e8, rounding_1e8):
+            if abs(by_1e8) > rounding_1e8 and not self._was_so(currency, by_1e8, rounding_1e8, asked_ns):
                 found[currency] = by_1e8
         return found
 
-    def _was_so(self, currency: str, by_1e8: int, rounding_1e8: int) -> bool:
+    def _was_so(self, currency: str, by_1e8: int, rounding_1e8: int, asked_ns: int) -> bool:
         """Whether it is what was expected a moment before some of the last movements were told."""
-        since_ns, back_1e8 = self._asked_ns - self._lag_ns, 0
+        since_ns, back_1e8 = asked_ns - self._lag_ns, 0
         for told_ns, one, amount_1e8 in reversed(self._recent):
             if told_ns < since_ns:
                 return False

@@ -52,6 +52,7 @@ class Order(OfOrder, gc=False, eq=False):
     asked_ns: int = 0  # when its last amend or cancel was approved, or may have been at the latest
     born_ns: int = 0  # it was approved no earlier; 0: nobody knows
     doubt_ns: int = 0  # when it was last in doubt
+    ended_ns: int = 0  # when its end was told
     told_1e8: int = 0  # its total when its furthest execution happened
     furthest_1e8: int = 0  # which that is: the highest cumulated quantity that an execution told
     base_1e8: int = 0  # filled before it was adopted: not in any position
@@ -255,6 +256,7 @@ class Oms:
             anomaly = self._after_its_end(order, report, target, is_fill=is_fill)
         else:
             anomaly = self._move(order, report, target, is_fill=is_fill)
+            order.ended_ns = now_ns if order.state in TERMINAL else 0
         self.anomalies += anomaly != ""
         return Applied(order, is_fill, anomaly)
 

@@ -331,7 +331,9 @@ class _Look:
             trades, known_1e8 = [], order.filled_1e8
         self._trades(order, trades, order.end_1e8 if order.owed_1e8 else 0)
         if evidence.open is not None:
-            is_lasting = self._differs(name, f"is over here ({order.state}), and open there")
+            # a list that lags explains it only for a while after the end was told
+            is_doubted = order.ended_ns > 0 and self._rules.is_after(order.ended_ns, self._picture)
+            is_lasting = self._differs(name, f"is over here ({order.state}), and open there", is_doubted=is_doubted)
             if is_lasting and not trades and known_1e8 == evidence.open.cum_qty_1e8:
                 self._adopt(name, evidence.open, evidence)
         elif order.end_1e8 > known_1e8:

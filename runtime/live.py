@@ -94,7 +94,8 @@ class Live:
             else:
                 secrets = vault if link == PRIVATE else None
                 door = VenueLink(
-                    venue.name, link, url, self.feed, self._screen.tell, vault=secrets, dials=dialling, is_wired=is_wired,
+                    venue.name, link, url, self.feed, self._screen.tell, vault=secrets, dials=dialling,
+                    is_wired=is_wired,
                 )  # fmt: skip
             self._links[venue.name, link] = door
 

@@ -31,7 +31,8 @@ class SessionMemory(msgspec.Struct, frozen=True):
     """`positions`: algo → market → position; `views`: algo → symbol, of symbols traded at several markets. `tag`,
     `actions`: what client order ids were made of. `is_paper`: whether orders and positions are a paper session's or a
     live one's; None: nobody said. `is_sim`: of venues that died with the process. `born_ns`: when open orders were
-    approved. `accounts`: of venues with a private side.
+    approved. `accounts`: of venues with a private side. `cancelling`: orders that the
+    gateway itself wants gone.
 
     Open orders are in the gate's memory alone: the OMS takes them from there.
     """
@@ -45,3 +46,4 @@ class SessionMemory(msgspec.Struct, frozen=True):
     is_sim: bool = False
     born_ns: dict[str, int] = {}
     accounts: dict[str, AccountMemory] = {}
+    cancelling: tuple[str, ...] = ()

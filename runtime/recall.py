@@ -62,7 +62,8 @@ def remembered(engine: Engine) -> SessionMemory:
     spec = engine.spec
     return SessionMemory(
         engine.gate.memory(), positions, kept, spec.tag, engine.desk.actions, spec.is_paper, spec.is_sim,
-        born_ns={name: order.born_ns for name, order in (*engine.oms.orders.items(), *engine.oms.owed.items())},
+        cancelling=tuple(sorted(engine.desk.sweep.ours)),
+        born_ns={name: one.born_ns for part in (engine.oms.orders, engine.oms.owed) for name, one in part.items()},
         accounts={
             name: account for name, one in engine.accounts.items() if (account := one.memory()) is not None
         },
@@ -108,6 +109,7 @@ def recall(engine: Engine, memory: SessionMemory) -> list[Notice]:
     for venue, account in memory.accounts.items() if not spec.is_sim else ():
         if venue in engine.accounts:
             engine.accounts[venue].restore(account)
+    engine.desk.sweep.ours |= {name for name in memory.cancelling if name in gate.account.live}
     for live in gate.account.live.values():
         order = Order(
             live.new,

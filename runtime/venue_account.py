@@ -92,8 +92,8 @@ class VenueAccount:
     def commanded(self, command: Command, now_ns: int) -> None:
         """A person who arms has looked: what the venue has counts from now on."""
         if command.name == "arm":
-            self.money.anchor()
-            self._hurry(now_ns)
+            if self.money.accept(command.target):
+                self._hurry(now_ns)
         elif command.name == "stop":
             self._is_ending = True
             self._carry(self.name, self._orders.stop(now_ns, is_flat=self.is_flat), now_ns)
@@ -102,10 +102,7 @@ class VenueAccount:
         """Time passed."""
         self._carry(self.name, self._orders.tick(now_ns), now_ns)
         self._desk.sweep.again(self.name, now_ns)
-        drift = self.money.judge(now_ns)
-        if drift is not None:
-            self._memory = AccountMemory(self.looked_ns, drift)
-            self._desk.gate.version += 1
+        self._judge(now_ns)
         is_calm = self._doubted_ns <= self._begun_ns and now_ns < self._begun_ns + CALM_NS
         if self._ready_ns < 0 and (self.is_flat or is_calm):
             return  # with an order open or in doubt it is looked for by REST, however long the link is down
@@ -165,9 +162,12 @@ class VenueAccount:
         self.doubts, self.foreign = dict(found.in_doubt), found.foreign
         self.looked_ns, self.compared_ns = picture.asked_ns, now_ns
         self.money.pictured(picture, now_ns)
-        self._wake(self.money.judge_ns)
+        self._judge(now_ns)
+        self._wake(self.money.judge_ns or now_ns)
         self._pacer.looked(found, now_ns)
-        if self._doubted_ns >= picture.asked_ns:  # of that it may say nothing yet
+        if self._doubted_ns >= picture.asked_ns or (
+            self.money.differs and not self._port.link.is_reconciled
+        ):  # of that it may say nothing yet
             self._pacer.hurry(now_ns)
         self._settle(now_ns)
 
@@ -178,10 +178,14 @@ class VenueAccount:
             link.is_reconciled, link.why = False, self._why
             return
         old = [name for name in self.doubts if self._is_old(name)]
+        uncounted = [name for name in self.doubts if name not in self._desk.oms.orders]
         if self.looked_ns < self._ready_ns:
             link.is_reconciled, link.why = False, "its record was not compared with ours yet"
-        elif old and not was:
-            link.is_reconciled, link.why = False, f"{old[0]} is in doubt: {self.doubts[old[0]]}"
+        elif uncounted or (old and not was):
+            name = (uncounted or old)[0]
+            link.is_reconciled, link.why = False, f"{name} is in doubt: {self.doubts[name]}"
+        elif self.money.differs and not was:
+            link.is_reconciled, link.why = False, self.money.differs
         else:
             link.is_reconciled, link.why = True, ""
         if link.is_reconciled and not was:
@@ -191,6 +195,15 @@ class VenueAccount:
     def _is_old(self, name: str) -> bool:
         order = self._desk.oms.orders.get(name)
         return order is None or order.sent_ns <= self._ready_ns  # one that is not among ours counts nowhere yet
+
+    def _judge(self, now_ns: int) -> None:
+        drift = self.money.judge(now_ns)
+        if drift is not None:
+            self._memory = AccountMemory(self.looked_ns, drift)
+            self._desk.gate.version += 1
+            if self.money.drifted and self.money.differs:
+                self.money.differs = ""  # it is told, and those markets are latched
+                self._settle(now_ns)
 
     # --- orders that nobody here asked for ---------------------------------------------------------------------------
 

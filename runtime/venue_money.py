@@ -15,6 +15,7 @@ from connectors.events import Balance, Movement, Notice, Picture
 from connectors.session import Trading
 from connectors.units import SIZE_DECIMALS, trimmed_text
 from oms.drift import Drift, DriftMemory
+from risk.states import ALL
 from runtime.port import OURS, Port
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Money:
         self._told: deque[tuple[int, int]] = deque()  # second, movements told in it
         self._waits: Picture | None = None
         self._judge_ns = 0
+        self.differs = ""  # what the last picture shows otherwise than expected: on its way, or drifted
         self._old_ns = 0  # what is older is in the balances that the session before remembered
 
     def _made(self, memory: DriftMemory | None) -> Drift:
@@ -73,11 +75,15 @@ class Money:
         order = self._desk.oms.find(client_order_id)
         return order is None or exec_id in (order.exec_ids or ())
 
-    def anchor(self) -> None:
-        """A person looked: what the venue has counts from now on."""
+    def accept(self, scope: str) -> bool:
+        """A person armed this scope. What he was told has drifted is right from now on, if it is of this venue."""
+        markets = {f"instrument:{self._desk.gate.markets[index].name}" for index in self._port.indices}
+        if not self.drifted or scope not in {"", ALL, f"venue:{self._port.name}", *markets}:
+            return False
         self._drift.anchor()
         self.drifted, self._waits = {}, None
         self._unfolded.clear()
+        return True
 
     # --- pictures ----------------------------------------------------------------------------------------------------
 
@@ -85,7 +91,9 @@ class Money:
         """The venue's word on what is there, reports of this picture folded."""
         for currency, total_1e8 in picture.balances:  # an execution may have been in a balance that was told before it
             self._desk.gate.balance(Balance(self._port.name, currency, total_1e8))
-        self._waits, self._judge_ns = picture, now_ns + JUDGED_NS
+        self._waits, self._judge_ns = picture, now_ns + (JUDGED_NS if self._drift.is_anchored else 0)
+        found = self._drift.differs(picture)
+        self.differs = f"its {found[0].currency} differs from ours" if found else ""
 
     def judge(self, now_ns: int) -> DriftMemory | None:
         """Judges the last picture once it is time; what is to be remembered then."""

@@ -1,5 +1,6 @@
 """What must be said before orders leave for real, and that nothing of a key is seen while it is refused."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from connectors.session import AUDIT, PRIVATE, PUBLIC, REST, Venue
 from runtime import golive
 from runtime.config import Config, load, paper_limits
 from runtime.config_limits import limits_of
+from runtime.deploy import guests_of_config
+from runtime.guests import demo_wasm
 from runtime.vault import Vault
 from tests.runtime.world import gateway
 from tests.support.data import ROOT
@@ -61,10 +64,12 @@ def secret_file(text: str = SECRET) -> None:
     Path("s").chmod(0o600)
 
 
-def check(text: str, *, has_journal: bool = True, venues: tuple[Venue, ...] = ()) -> None:
+def check(
+    text: str, *, has_journal: bool = True, has_algo: bool = True, venues: tuple[Venue, ...] = ()
+) -> None:
     config = settings(text)
     limits = limits_of(config.limits, config.origin) if config.limits is not None else None
-    golive.check_live(config, venues or (kraken(),), limits, has_journal=has_journal)
+    golive.check_live(config, venues or (kraken(),), limits, has_journal=has_journal, has_algo=has_algo)
 
 
 def test_what_is_complete_passes() -> None:
@@ -97,15 +102,92 @@ def test_each_thing_that_lacks_is_named(text: str, lacks: str) -> None:
 
 def test_everything_that_lacks_is_named_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
-        check("", has_journal=False)
-    for what in ("venues.kraken.key", "venues.kraken.secret", "venues.kraken.live = true", "a journal", "limits"):
+        check("", has_journal=False, has_algo=False)
+    for what in (
+        "venues.kraken.key", "venues.kraken.secret", "venues.kraken.live = true", "a journal", "limits", "an algo",
+    ):  # fmt: skip
         assert what in caught.value.problem
 
 
 def test_the_shipped_limits_are_for_paper_also_as_a_copy() -> None:
     """Somebody who copies them has not thought about his own."""
     with pytest.raises(ConfigError, match="limits of its own"):
-        golive.check_live(settings(VENUE), (kraken(),), paper_limits(), has_journal=True)
+        golive.check_live(settings(VENUE), (kraken(),), paper_limits(), has_journal=True, has_algo=True)
+
+
+def test_the_demo_market_maker_is_not_for_real_money() -> None:
+    with pytest.raises(ConfigError, match="lacks an algo .the demo market maker is for paper and --sim.") as caught:
+        check(VENUE + LIMITS, has_algo=False)
+    assert "--algo PATH" in caught.value.mend
+
+
+ADDRESSES = {"url": "wss://a.example/v2", "private_url": "wss://b.example/v2", "rest_url": "https://c.example"}
+HERE = {"url": "ws://127.0.0.1:1/v2", "private_url": "ws://localhost:1/v2/auth", "rest_url": "http://[::1]:2"}
+
+
+def addressed(**addresses: str) -> str:
+    return VENUE + "".join(f'{name} = "{address}"\n' for name, address in addresses.items()) + LIMITS
+
+
+@pytest.mark.parametrize("places", [{}, ADDRESSES, HERE])
+def test_addresses_of_one_place_are_taken(places: dict[str, str]) -> None:
+    check(addressed(**places))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("url",), ("private_url",), ("rest_url",), ("url", "private_url"), ("url", "rest_url"), ("private_url", "rest_url")],
+)  # fmt: skip
+def test_half_set_addresses_are_refused(names: tuple[str, ...]) -> None:
+    """Books would come from a simulator, and orders go to the real venue; or the other way round."""
+    with pytest.raises(ConfigError, match="books would come from elsewhere than orders go") as caught:
+        check(addressed(**{name: HERE[name] for name in names}))
+    assert all(f"venues.kraken.{name}" in caught.value.problem for name in ADDRESSES)
+    assert caught.value.place == "gateway.toml"
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_this_machine_and_another_are_refused(name: str) -> None:
+    for some, one in ((ADDRESSES, HERE), (HERE, ADDRESSES)):
+        with pytest.raises(ConfigError, match="this machine and another") as caught:
+            check(addressed(**{**some, name: one[name]}))
+        assert all(f"venues.kraken.{name}" in caught.value.problem for name in ADDRESSES)
+
+
+@pytest.mark.parametrize(
+    ("option", "said", "mend"),
+    [
+        ('teir = "pro"', "venues.kraken.options.teir: is no option of kraken", "did you mean tier? its options are "),
+        ("valdate = true", "venues.kraken.options.valdate: is no option", "did you mean validate?"),
+        ("x = 1", "venues.kraken.options.x: is no option", "its options are batch, stp_type, tier, validate"),
+        ('tier = "gold"', "venues.kraken.options.tier = 'gold'", "write one of starter, intermediate, pro"),
+        ("validate = 1", "venues.kraken.options.validate = '1'", "write one of true, false"),
+        ('stp_type = "none"', "venues.kraken.options.stp_type = 'none'", "cancel_newest, cancel_oldest, cancel_both"),
+        ('batch = "yes"', "venues.kraken.options.batch = 'yes'", "write one of true, false"),
+    ],
+)  # fmt: skip
+def test_an_option_that_the_venue_does_not_know_is_refused(option: str, said: str, mend: str) -> None:
+    config = settings(f"[venues.kraken.options]\n{option}\n", "mine.toml")
+    with pytest.raises(ConfigError) as caught:
+        golive.check_options(config, load_venue("kraken"))
+    assert caught.value.place == "mine.toml"
+    assert said in caught.value.problem
+    assert mend in caught.value.mend
+    for words in (["--sim", "--duration", 1], ["--live"], []):  # on paper as well, and before anything is dialled
+        result = gateway("serve", "--config", "mine.toml", *words)
+        assert result.exit_code == 4
+        assert f"mine.toml: {said}" in result.stderr
+        assert "dialling" not in result.stderr
+
+
+def test_options_that_the_venue_knows_are_taken() -> None:
+    text = '[venues.kraken.options]\ntier = "pro"\nvalidate = true\nstp_type = "cancel_both"\nbatch = "true"\n'
+    golive.check_options(settings(text), load_venue("kraken"))
+    golive.check_options(settings(text), load_venue("dex_arb"))
+    bare = msgspec.structs.replace(kraken(), trading=None)
+    with pytest.raises(ConfigError, match="is no option of kraken") as caught:
+        golive.check_options(settings(text), bare)
+    assert caught.value.mend == "leave it out: it has none"
 
 
 def test_chains_and_venues_without_orders_are_refused() -> None:
@@ -122,7 +204,8 @@ def test_chains_and_venues_without_orders_are_refused() -> None:
     ("words", "said"),
     [
         (["--sim"], "goes not with --sim"),
-        ([], "lacks venues.kraken.key; venues.kraken.secret; venues.kraken.live = true; a journal; limits of its own"),
+        ([], "lacks venues.kraken.key; venues.kraken.secret; venues.kraken.live = true; an algo (the demo market maker"
+             " is for paper and --sim); a journal; limits of its own"),
         (["--venues", "kraken,dex_arb"], "dex_arb's orders are filled on paper"),
     ],
 )
@@ -257,6 +340,32 @@ def test_what_is_live_is_said_loudly_and_nothing_of_the_key() -> None:
     told.clear()
     golive.warn(config, [kraken()], {}, None, tell, is_live=False)
     assert told == [("info", "kraken has live = true, but without --live every order is filled on paper")]
+    told.clear()
+    golive.warn(config, [kraken()], {}, None, tell, is_live=False, is_sim=True)
+    assert told == [("info", "kraken has live = true, but without --live orders go to the simulated venue alone")]
+    told.clear()
+    checked = settings(VENUE + "options = {validate = true}\n" + LIMITS)
+    golive.warn(checked, [kraken()], urls, None, tell, is_live=True)
+    texts = "\n".join(text for _, text in told)
+    assert "LIVE, validate: kraken checks new orders and places none: wss://auth.example" in texts
+    assert "for real" not in texts
+
+
+def test_each_algo_is_named_with_its_module_and_the_limits_it_is_held_to() -> None:
+    Path("mine.wasm").write_bytes(demo_wasm())
+    text = LIMITS + "[limits.algos.b]\nmax_position = 0.01\n[limits.canary]\nmax_orders = 3\n"
+    for name in "ab":
+        text += f'[[algos]]\nname = "{name}"\nwasm = "mine.wasm"\nsymbols = ["BTC/USD"]\n'
+    config = settings(text)
+    told: list[str] = []
+    guests = guests_of_config(config.algos)
+    golive.name_algos(guests, limits_of(config.limits, config.origin), lambda text, _level: told.append(text))
+    digest = hashlib.sha256(demo_wasm()).hexdigest()
+    line = text.split("\n").index("max_position = 0.01") + 1
+    assert told == [
+        f"LIVE: algo a is mine.wasm, SHA-256 {digest}; no limits of its own, but the account's, and a canary's",
+        f"LIVE: algo b is mine.wasm, SHA-256 {digest}; limits of its own from gateway.toml:{line}, and a canary's",
+    ]
 
 
 def test_a_tag_that_cannot_be_remembered_is_for_paper_only(here: Path) -> None:

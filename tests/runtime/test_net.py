@@ -77,6 +77,41 @@ async def test_an_address_that_the_library_refuses_is_not_told(monkeypatch: pyte
     assert not any("secret" in text for text in told)
 
 
+@pytest.mark.parametrize(
+    ("link", "is_wired", "port", "begins", "is_hinted"),
+    [("public", False, 1, "", True), ("public", True, 1, "", False), ("private", False, 1, "private link ", True),
+     ("audit", True, 1, "audit link ", False), ("public", False, 0, "", False)],
+)  # fmt: skip
+async def test_a_link_says_which_it_is_and_points_to_a_simulator_only_where_that_helps(
+    *, link: str, is_wired: bool, port: int, begins: str, is_hinted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who trades for real, or was answered (here with 404), wants no simulator. Port 0: that of a server."""
+    monkeypatch.setattr(dialling, "BACKOFF_FIRST_S", 0.001)
+    told: list[str] = []
+    enough = asyncio.Event()
+
+    def tell(text: str, _level: str) -> None:
+        told.append(text)
+        if len(told) == 2:
+            enough.set()
+
+    async def nobody(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(nobody, "127.0.0.1", 0) as server:
+        url = f"ws://127.0.0.1:{port or server.sockets[0].getsockname()[1]}/v2"
+        made = asyncio.create_task(VenueLink("kraken", link, url, _never, tell, is_wired=is_wired).run())
+        async with asyncio.timeout(LIMIT_S):
+            await enough.wait()
+        made.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await made
+    assert told[0] == f"{begins}dialling {url}"
+    assert told[1].startswith(f"{begins}cannot reach {url} (")
+    assert ("--sim" in told[1]) == is_hinted
+
+
 def test_a_key_that_a_provider_repeats_is_known_by_the_address() -> None:
     """Loopback addresses hold none: a path there is a path."""
     url = "wss://user:passw0rd@node.example/v3/0123456789abcdef?apikey=fedcba9876543210&x=1"

@@ -94,6 +94,18 @@ def test_what_is_no_reference_is_refused_and_not_repeated(text: str) -> None:
     assert text.partition(":")[2] in ("", "x") or text.partition(":")[2] not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("vault:nope", "vault: is none of these"), ("env:no-name", "what stands behind env: is no name of a variable"),
+     ("file:", "what stands behind file: is no path"), ("cred:a/b", "is no name of a credential"),
+     (KEY, f"there are {len(KEY)} characters, and none of these words"), ("A" * 9 + ":x", "there are 11 characters")],
+)  # fmt: skip
+def test_what_was_written_instead_of_a_reference_is_told(text: str, found: str) -> None:
+    with pytest.raises(ValueError, match="never the key itself") as caught:
+        check_reference(text)
+    assert str(caught.value).endswith(found) or f"; {found}" in str(caught.value)
+
+
 def read(text: str, base: Path, **environment: str) -> str:
     return read_reference(text, base, environment, "gateway.toml: venues.kraken.key")
 
@@ -123,7 +135,8 @@ def test_a_key_that_others_can_get_at_is_refused(tmp_path: Path, mode: int) -> N
     path = secret_file(tmp_path, mode)
     with pytest.raises(ConfigError) as caught:
         read("file:kraken.key", tmp_path)
-    assert str(path) in str(caught.value) and f"mode {mode:04o}" in str(caught.value)
+    assert caught.value.problem == f"{path} has mode {mode:04o}: others can get at it"
+    assert caught.value.place == "gateway.toml: venues.kraken.key"
     assert caught.value.mend == f"chmod 600 {path}"
     assert KEY not in str(caught.value)
 
@@ -136,6 +149,7 @@ def test_links_folders_pipes_and_what_is_not_there_are_refused(tmp_path: Path) -
         with pytest.raises(ConfigError) as caught:
             read(f"file:{name}", tmp_path)
         assert caught.value.mend
+        assert caught.value.place == "gateway.toml: venues.kraken.key"
     with pytest.raises(ConfigError, match="name the file itself"):
         read("file:link", tmp_path)
 

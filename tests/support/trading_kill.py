@@ -7,6 +7,7 @@ import random
 import select
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ POINT_S: Final = 3.0  # time enough to reach any point
 KINDS: Final = ("point", "busy", "point", "busy", "point", "busy", "point", "early")  # one life after the other
 LOOKING: Final = ("snapshot", "between", "picture", "compared")  # what comes in each life, and not often
 _SPAWN = multiprocessing.get_context("forkserver")
+_ALONE = threading.Lock()  # whoever starts a process looks at all that have ended: not while their end is awaited
 # with what httpx imports when it is first used: half a second of each life otherwise
 _SPAWN.set_forkserver_preload(
     ["pytest", "tests.support.trading_kill_child", "httpcore2", "anyio._backends._asyncio", "websockets.asyncio.client"]
@@ -158,7 +160,8 @@ class Lives:
         ours, theirs = _SPAWN.Pipe(duplex=False)
         process = _SPAWN.Process(target=live_there, args=(plan, theirs))
         begun = time.monotonic()
-        process.start()
+        with _ALONE:
+            process.start()
         theirs.close()
         told, why, end = b"", "killed", begun + until_s
         while (left := end - time.monotonic()) > 0:
@@ -177,7 +180,8 @@ class Lives:
         process.kill()
         while more := os.read(ours.fileno(), 4096):
             told += more
-        process.join()
+        with _ALONE:
+            process.join()
         log = (self.folder / f"{plan.number:05d}.log").read_text() if b"ended" in told else ""
         assert b"ended" not in told, f"life {plan.number} ended by itself: {told!r}\n{log}"
         code = process.exitcode

@@ -81,7 +81,7 @@ class Storm:
 
     def _action(self) -> Action:
         dice, world = self.dice, self.world
-        living = [order for order in world.engine.oms.orders.values()]
+        living = list(world.engine.oms.orders.values())
         what = dice.random()
         if living and what < 0.25:
             order = dice.choice(living)

@@ -229,3 +229,21 @@ def test_a_change_of_the_venues_own_is_not_undone_by_a_list_that_lags() -> None:
     assert world.ours(name).qty_1e8 == 2 * 10**6
     assert len(world.told(name, ExecType.REPLACED)) == 1
     world.calm()
+
+
+def test_a_look_gives_up_no_cancel_that_is_on_its_way() -> None:
+    """The engine takes it four seconds late; meanwhile the record shows the order open: that refuses nothing."""
+    world = TradingWorld()
+    name = world.bid()
+    world.run(130)
+    world.faults.switch("engine_late=4000,on=cancel_order")
+    world.faults.switch("busy_live,on=add_order")
+    world.cancel(name)
+    asked = len(world.rest.requests)
+    world.bid(symbol=1)  # in doubt: what starts a look
+    world.run(3)
+    assert len(world.rest.requests) == asked + 4
+    assert world.state(name) == "PENDING_CANCEL"
+    world.becomes(name, "CANCELED", 3)
+    assert not world.told(name, ExecType.CANCEL_REJECTED)
+    world.calm()

@@ -1,4 +1,4 @@
-"""Silence is no answer: what became of an order is found out, and it is never sent again (RELIABILITY (b) 1-8, 26, 27)."""
+"""Silence is no answer: what became of an order is found out, it is never sent again (RELIABILITY (b) 1-8, 26, 27)."""
 
 import pytest
 

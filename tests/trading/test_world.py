@@ -43,8 +43,8 @@ def test_an_order_that_leaves_twice_is_seen() -> None:
 def test_an_order_after_a_halt_is_seen() -> None:
     world = TradingWorld()
     world.oracle.halted.add("BTC/USD")
+    world.want(world.order(1, far=50))
     with pytest.raises(OracleError, match="after the halt"):
-        world.bid()
         world.run(1)
 
 

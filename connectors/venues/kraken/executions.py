@@ -288,7 +288,9 @@ def read_balances(message: private.Balances) -> list[Output]:
     for entry in message.data:
         is_main = (entry.wallet_type, entry.wallet_id) == ("spot", "main")
         if is_main:
-            out.append(Balance(VENUE, entry.asset, amount_1e8(entry.balance)))
+            here = [part.balance for part in entry.wallets if (part.type, part.id) == ("spot", "main")]
+            total = sum(here, Decimal(0)) if entry.wallets else entry.balance  # a snapshot's is of all wallets
+            out.append(Balance(VENUE, entry.asset, amount_1e8(total)))
         kind = entry.category or entry.type
         if not entry.ledger_id or kind == "trade" or not is_main:
             continue

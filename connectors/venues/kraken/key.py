@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from connectors.events import Notice
-from connectors.session import Output, Stop
+from connectors.session import Output
 from connectors.venues.kraken import private
 from connectors.venues.kraken.account import Account
 from connectors.venues.kraken.errors import Next, classify

@@ -64,6 +64,14 @@ class Executions(msgspec.Struct, tag_field="channel", tag="executions"):
 #  "amount":-19.9743,"fee":0.0499,"balance":118.0677}],"sequence":4}
 
 
+class Part(msgspec.Struct, frozen=True):
+    """What of an asset's total lies in one wallet."""
+
+    type: str
+    id: str
+    balance: Decimal
+
+
 class Wallet(msgspec.Struct, frozen=True):
     """One entry of a snapshot (no `ledger_id`), or one entry of the ledger."""
 
@@ -76,6 +84,7 @@ class Wallet(msgspec.Struct, frozen=True):
     wallet_id: str = "main"
     amount: Decimal = Decimal(0)
     fee: Decimal = Decimal(0)
+    wallets: tuple[Part, ...] = ()
 
 
 class Balances(msgspec.Struct, tag_field="channel", tag="balances"):

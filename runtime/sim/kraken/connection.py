@@ -233,7 +233,7 @@ class Connection:
         return fault is not None and fault.number > 0 and (count or self._updates) % fault.number == 0
 
     def _listed(self, levels: list[Level], now_ns: int) -> list[Level]:
-        """As recorded: removals first, then mostly the worst first; now and then a price twice in a row, the last wins."""
+        """As recorded: removals first, then mostly the worst first; now and then a price twice, the last wins."""
         if self.active("scrambled_levels", now_ns):
             return self._scramble(levels)
         gone, kept = [level for level in levels if not level[1]], [level for level in levels if level[1]]
