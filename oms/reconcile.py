@@ -122,12 +122,13 @@ class Reconciler:
 
         What a picture showed open, with all its executions known, can only have ended since.
         """
-        seen = {name: asked_ns - self._visible_ns for name, asked_ns in self._seen_open.items()}
-        born = (
-            max(one.born_ns, seen.get(name, 0)) for name, one in oms.orders.items() if one.instrument in self.markets
-        )
+        born = (self.floor_ns(one) for one in oms.orders.values() if one.instrument in self.markets)
         owed = (one.born_ns for one in oms.owed.values() if one.instrument in self.markets)
         return min((*born, *owed, *self._born_ns), default=now_ns)
+
+    def floor_ns(self, order: Order) -> int:
+        """Nothing of this order that is not known happened before."""
+        return max(order.born_ns, self._seen_open.get(order.client_order_id, 0) - self._visible_ns)
 
     # What `_Look` asks: all of it is of one picture.
 

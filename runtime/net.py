@@ -121,12 +121,10 @@ class VenueLink:
                     delay_s = self._dialling.failed(self.link)
                     if failures in (0, 1, 2) or failures % 10 == 0:
                         is_answered = isinstance(error, websockets.InvalidHandshake)  # by somebody: there is a network
-                        is_first = not (was_up or failures or is_answered or self._is_wired)
-                        hint = " No network here? `--sim` needs none." if is_first else ""
-                        self._tell(
-                            f"{self._called}cannot reach {self._name} ({reason_of(error)}); trying again in {delay_s:.1f} s.{hint}",
-                            "warning",
-                        )
+                        is_lost = not (was_up or failures or is_answered or self._is_wired)
+                        hint = " No network here? `--sim` needs none." if is_lost else ""
+                        text = f"{self._called}cannot reach {self._name} ({reason_of(error)})"
+                        self._tell(f"{text}; trying again in {delay_s:.1f} s.{hint}", "warning")
                     failures += 1
                     continue
                 self._dialling.succeeded(self.link)

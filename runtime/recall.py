@@ -63,11 +63,18 @@ def remembered(engine: Engine) -> SessionMemory:
     return SessionMemory(
         engine.gate.memory(), positions, kept, spec.tag, engine.desk.actions, spec.is_paper, spec.is_sim,
         cancelling=tuple(sorted(engine.desk.sweep.ours)),
-        born_ns={name: one.born_ns for part in (engine.oms.orders, engine.oms.owed) for name, one in part.items()},
+        born_ns={name: _floor_ns(engine, one) for part in (engine.oms.orders, engine.oms.owed)
+                 for name, one in part.items()},
         accounts={
             name: account for name, one in engine.accounts.items() if (account := one.memory()) is not None
         },
     )  # fmt: skip
+
+
+def _floor_ns(engine: Engine, order: Order) -> int:
+    """How far back a look must reach for everything of this order that is not known."""
+    account = engine.accounts.get(engine.gate.markets[order.instrument].venue)
+    return order.born_ns if account is None else account.floor_ns(order)
 
 
 def recall(engine: Engine, memory: SessionMemory) -> list[Notice]:
@@ -92,6 +99,12 @@ def recall(engine: Engine, memory: SessionMemory) -> list[Notice]:
     if memory.tag == engine.spec.tag:
         engine.desk.actions = memory.actions  # no two orders are ever called the same
     gate.restore(kept)
+    _positions(engine, memory)
+    _orders(engine, memory)
+    return said
+
+
+def _positions(engine: Engine, memory: SessionMemory) -> None:
     algos = {algo.name: algo for algo in engine.algos}
     markets = {name: index for index, name in enumerate(engine.names)}
     for name, positions in memory.positions.items():
@@ -106,7 +119,12 @@ def recall(engine: Engine, memory: SessionMemory) -> list[Notice]:
             held = view.position or engine.oms.positions.get((algo.index, view.own))
             if held is not None:
                 view.state.position(held)
-    for venue, account in memory.accounts.items() if not spec.is_sim else ():
+
+
+def _orders(engine: Engine, memory: SessionMemory) -> None:
+    """What was open is in doubt, and what was being cancelled still is."""
+    gate = engine.gate
+    for venue, account in memory.accounts.items() if not engine.spec.is_sim else ():
         if venue in engine.accounts:
             engine.accounts[venue].restore(account)
     engine.desk.sweep.ours |= {name for name in memory.cancelling if name in gate.account.live}
@@ -128,4 +146,3 @@ def recall(engine: Engine, memory: SessionMemory) -> list[Notice]:
         if not live.is_over:
             engine.algos[live.algo].view_of(live.instrument).state.add(order)
         gate.markets[live.instrument].link.is_reconciled = False
-    return said

@@ -246,6 +246,10 @@ class VenueAccount:
         self._memory, self._since_ns = memory, memory.looked_ns
         self.money.restore(memory.drift, memory.looked_ns)
 
+    def floor_ns(self, order: Order) -> int:
+        """How far back a look must reach for this order."""
+        return self._reconciler.floor_ns(order)
+
     def told(self, now_ns: int) -> dict[str, Any]:
         """For `gateway status`: what is missing before orders may pass, what is not known, what has drifted."""
         return {

@@ -127,7 +127,7 @@ def test_without_a_link_a_cancel_goes_over_rest(state: str) -> None:
 
 
 def test_over_rest_an_order_is_not_cancelled_twice_at_a_time() -> None:
-    """A guest that asks again and again would fill the one way that is left. Answered, or overdue, it may be repeated."""
+    """A guest that asks again and again would fill the one way that is left. Answered or overdue, it is repeated."""
     desk = down()
     first = the_cancel(desk.cancel())
     assert asked(desk.cancel()) == []

@@ -42,9 +42,9 @@ class Storm:
         self.seed = seed
         self.dice = dice = Random(f"{seed}/storm")
         slow = dice.choice([(1, 5), (1, 30), (5, 200), (50, 900)])
-        self.world = TradingWorld(
-            seed=seed, rate_hz=dice.choice([0, 0, 2, 10]), latency=slow, disk=(0, dice.choice([1, 30]))
-        )
+        rate_hz, disk = dice.choice([0, 0, 2, 10]), (0, dice.choice([1, 30]))
+        options = {"batch": "true"} if dice.random() < 0.3 else {}
+        self.world = TradingWorld(seed=seed, rate_hz=rate_hz, latency=slow, disk=disk, options=options)
         self.counts: Counter[str] = Counter()
         self._is_halted = False
 

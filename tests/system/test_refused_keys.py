@@ -1,4 +1,4 @@
-"""`gateway serve --live` with a key that Kraken refuses, or that may not trade: it says so once, with the mend, and ends.
+"""`gateway serve --live` with a key that Kraken refuses, or that may not trade: it says so once, and ends.
 
 Against a simulated Kraken in a process of its own, as docs/live.md rehearses it.
 """
