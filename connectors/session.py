@@ -133,6 +133,9 @@ class OrderSession(Protocol):
     def cancel_all(self, approved: Approved[CancelAll], now_ns: int) -> list[Output]:
         """The same."""
 
+    def over(self, client_order_id: str) -> None:
+        """It ended, by whatever proof: nothing of it is awaited. Executions of it that are told later still count."""
+
     def look(self, since_ns: int, now_ns: int) -> list[Output]:
         """Ask for a `Picture` of the account: what is open, what closed and traded since. One at a time.
 

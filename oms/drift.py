@@ -21,8 +21,9 @@ movement is forgotten when that many others were told since it was told last, ne
 executions at a new link, and a picture those since the one before; so `kept` is far above both. Were one forgotten and
 told again all the same, it would count twice and be seen as drift: loud, not silent.
 
-**Tolerance.** Each movement was rounded by the venue to `unit_1e8` of its currency and by us to 1e-8; we rounded the
-balances too. So a difference of both for every movement since the anchor, and of 1e-8 more, is none.
+**Tolerance.** Each movement was rounded by the venue to `unit_1e8` of its currency and by us to 1e-8, and we rounded
+the balances. So a difference of both for every movement since the last picture that was equal, and of 1e-8 more, is
+none.
 """
 
 from collections import OrderedDict, deque
@@ -159,6 +160,9 @@ class Drift:
                 row.by_1e8, row.any = by_1e8, row.any + 1
         for currency in [one for one in self._rows if one not in differences]:
             del self._rows[currency]
+        if self._lag_ns:
+            for currency in expected.keys() - differences.keys():
+                self._begin_anew(currency, observed.get(currency, 0))
         self._found = self._drifted(observed)
         return self._found
 
@@ -167,22 +171,36 @@ class Drift:
         found = {}
         for currency in sorted({*expected, *observed}):
             by_1e8 = observed.get(currency, 0) - expected.get(currency, 0)
-            rounding_1e8 = self._moves.get(currency, 0) * (1 + self._unit_1e8.get(currency, 0)) + 1
-            if abs(by_1e8) > rounding_1e8 and not self._was_so(currency, by_1e8, rounding_1e8, asked_ns):
+            if self._residual(currency, by_1e8, self._rounding_1e8(currency), asked_ns) is None:
                 found[currency] = by_1e8
         return found
 
-    def _was_so(self, currency: str, by_1e8: int, rounding_1e8: int, asked_ns: int) -> bool:
-        """Whether it is what was expected a moment before some of the last movements were told."""
+    def _begin_anew(self, currency: str, observed_1e8: int) -> None:
+        """Equal but for rounding: that is the venue's from now on, so that what may be rounding does not grow."""
+        expected = self._expected or {}
+        by_1e8 = observed_1e8 - expected.get(currency, 0)
+        residual = self._residual(currency, by_1e8, self._rounding_1e8(currency), self._asked_ns)
+        if residual is not None:
+            expected[currency] = expected.get(currency, 0) + residual
+            since_ns = self._asked_ns - self._lag_ns
+            self._moves[currency] = sum(one == currency and at >= since_ns for at, one, _ in self._recent)
+
+    def _rounding_1e8(self, currency: str) -> int:
+        return self._moves.get(currency, 0) * (1 + self._unit_1e8.get(currency, 0)) + 1
+
+    def _residual(self, currency: str, by_1e8: int, rounding_1e8: int, asked_ns: int) -> int | None:
+        """What rounding leaves between the picture and one of the sums it may show; None: it shows none of them."""
+        if abs(by_1e8) <= rounding_1e8:
+            return by_1e8
         since_ns, back_1e8 = asked_ns - self._lag_ns, 0
         for told_ns, one, amount_1e8 in reversed(self._recent):
             if told_ns < since_ns:
-                return False
+                return None
             if one == currency:
                 back_1e8 -= amount_1e8
                 if abs(by_1e8 - back_1e8) <= rounding_1e8:
-                    return True
-        return False
+                    return by_1e8 - back_1e8
+        return None
 
     def _drifted(self, observed: Mapping[str, int]) -> list[Drifted]:
         expected = self._expected or {}

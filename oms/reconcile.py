@@ -48,6 +48,7 @@ from oms.state import OrderState
 
 _END: Final = {OrderStatus.CANCELED: ExecType.CANCELED, OrderStatus.EXPIRED: ExecType.EXPIRED}
 _NOTHING: Final = Evidence()
+LAG_NS: Final = 5 * 10**9  # by which a venue's lists are behind on a good day
 
 
 class Comparison(msgspec.Struct):
@@ -332,8 +333,8 @@ class _Look:
             trades, known_1e8 = [], order.filled_1e8
         self._trades(order, trades, order.end_1e8 if order.owed_1e8 else 0)
         if evidence.open is not None:
-            # a list that lags explains it only for a while after the end was told
-            is_doubted = order.ended_ns > 0 and self._rules.is_after(order.ended_ns, self._picture)
+            # a list that lags as lists do explains it only for a moment after the end was told
+            is_doubted = 0 < order.ended_ns < self._picture.asked_ns - LAG_NS
             is_lasting = self._differs(name, f"is over here ({order.state}), and open there", is_doubted=is_doubted)
             if is_lasting and not trades and known_1e8 == evidence.open.cum_qty_1e8:
                 self._adopt(name, evidence.open, evidence)

@@ -57,7 +57,10 @@ def _venues(text: str | None, config: Config) -> list[Venue]:
     place = "--venues" if text is not None else config.origin("serve.venues")
     if not names:
         raise ConfigError("names no venue", place=place, mend="name at least one, for instance kraken")
-    return [load_venue(name, place) for name in dict.fromkeys(names)]
+    found = [load_venue(name, place) for name in dict.fromkeys(names)]
+    for venue in found:
+        golive.check_options(config, venue)
+    return found
 
 
 def _symbols(text: str | None, config: Config) -> list[str]:
@@ -94,16 +97,15 @@ def serve(
         if is_sim:
             golive.check_sim(is_live=live)
             check_embedded([venue.name for venue in connected])
-        for venue in connected:
-            golive.check_options(settings, venue)
         followed = _symbols(symbols, settings)
         chosen = configuration.load_limits(limits) if limits is not None else None
         kept = _journal(settings, journal, confirm=confirm) if trade else None
         over_the_wire = golive.wired(connected, is_on=trade and (live or is_sim))
         if live:
             said = chosen or (limits_from(settings, None) if settings.limits is not None else None)
-            has_algo = algo is not None or bool(settings.algos)
-            golive.check_live(settings, connected, said, has_journal=kept is not None, has_algo=has_algo)
+            golive.check_live(
+                settings, connected, said, has_journal=kept is not None, has_algo=bool(algo or settings.algos)
+            )
         guests = guests_from(followed, algo, abi, settings, screen.tell_first) if trade else Guests()
         _tell_about(guests.specs, len(connected), screen)
         predictor = settings.features.predictor if trade else ""

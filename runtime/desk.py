@@ -327,7 +327,10 @@ class Desk:
         elif report.exec_type in _REFUSED:
             self.rejected(algo, order.order_id, report.reject_code, view.symbol_id, now_ns)
         if order.is_finished:
-            self.sweep.ours.discard(report.client_order_id)
+            self.sweep.over(report.client_order_id)
+            venue = self.papers[order.instrument]
+            if isinstance(venue, SessionVenue):
+                venue.over(report.client_order_id)
         if self.intents.open:
             self.intents.follow(order, report)
 

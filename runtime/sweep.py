@@ -158,17 +158,21 @@ class Sweeper:
     def again(self, venue: str, now_ns: int) -> None:
         """What we cancel at a venue over the wire and is open or in doubt is cancelled again, until it is not."""
         desk = self._desk
-        for name in [*self.ours]:
+        for name in sorted(self.ours):
             order = desk.oms.orders.get(name)
             live = desk.gate.account.live.get(name)
             if order is None or live is None or live.is_over:
-                self.ours.discard(name)
-                self._again.pop(name, None)
+                self.over(name)
             elif order.state in _OPEN and desk.gate.markets[order.instrument].venue == venue:
                 due_ns, tries = self._again.get(name, (now_ns, 0))
                 if now_ns >= due_ns:
                     self._again[name] = now_ns + min(SECOND_NS << min(tries, 5), AGAIN_MAX_NS), tries + 1
                     self._cancel(live, now_ns)
+
+    def over(self, client_order_id: str) -> None:
+        """It is gone."""
+        self.ours.discard(client_order_id)
+        self._again.pop(client_order_id, None)
 
     def everything(self, now_ns: int, besides: Collection[str] = ()) -> int:
         """Nothing stays open or waits to be asked again; returns how many orders were cancelled."""

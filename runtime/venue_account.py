@@ -121,8 +121,8 @@ class VenueAccount:
 
     @property
     def is_flat(self) -> bool:
-        """Whether no order of ours is open or in doubt here."""
-        return not self._open()
+        """Whether no order of ours is open or in doubt here, one that nobody here knows included."""
+        return not self._open() and not self.doubts
 
     # --- looking -----------------------------------------------------------------------------------------------------
 

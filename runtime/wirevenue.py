@@ -30,6 +30,9 @@ class SessionVenue:
     def cancel(self, approved: Approved[CancelOrder], now_ns: int) -> Sequence[Output]:
         return self._orders.cancel(approved, now_ns)
 
+    def over(self, client_order_id: str) -> None:
+        self._orders.over(client_order_id)
+
     def cancel_all(self, approved: Approved[CancelAll], now_ns: int) -> Sequence[Output]:
         return self._orders.cancel_all(approved, now_ns)
 

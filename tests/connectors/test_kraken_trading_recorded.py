@@ -72,9 +72,8 @@ def test_what_the_recorded_snapshots_say(frames: list[bytes]) -> None:
     assert of(ExecReport, out) == []
     trades = {one.ref for one in of(Movement, out)}
     assert trades == {"B1Y0D9-6JIJG-W1IB7L", "0CVSSH-KVM0J-TCXLSQ", "QEP2P0-DVAJN-VF1UTF", "NG6PUE-C7MXN-CFCAMC"}
-    assert Movement("kraken", "B1Y0D9-6JIJG-W1IB7L", "USD", "quote", 1_012_445_000) in out
-    assert Movement("kraken", "B1Y0D9-6JIJG-W1IB7L", "BTC", "base", -16_000) in out
-    assert Movement("kraken", "B1Y0D9-6JIJG-W1IB7L", "USD", "fee", -4_051_000) in out
+    first = {(one.currency, one.kind, one.amount_1e8) for one in of(Movement, out) if one.ref == "B1Y0D9-6JIJG-W1IB7L"}
+    assert first == {("USD", "quote", 1_012_445_000), ("BTC", "base", -16_000), ("USD", "fee", -4_051_000)}
     balances = {one.currency: one.total_1e8 for one in of(Balance, out)}
     assert balances["KAR"] == 77_463_669_826
     assert balances["USD"] == 11_806_770_000

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 from connectors.session import Trading
 from runtime.dialling import BACKOFF_FIRST_S, BACKOFF_MAX_S, STEADY_S
 from runtime.inputs import Frame, Input, LinkDown, LinkUp
-from runtime.rest import ANSWER_S, RestDoor
+from runtime.rest import ANSWER_S, RestDoor, _Request
 from runtime.sim.frames import Close
 from runtime.sim.kraken import Answer, Connection, KrakenVenue
 from runtime.vault import Vault
@@ -148,8 +148,6 @@ class VirtualRest(RestDoor):
         self._is_busy = self._is_ended = False
 
     def send(self, data: bytes) -> bool:
-        from runtime.rest import _Request
-
         request = _Request(data)
         assert not request.problem, request.problem
         assert not request.is_public, "no question of ours is public"

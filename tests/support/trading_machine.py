@@ -96,7 +96,6 @@ class Machine:
         self.options = {"tier": tier, **(options or {})}
         self.is_down = False  # the venue is not there at all
         self.is_frozen = False  # the gateway takes no turns
-        self.is_recording = True  # whether a restart knows what the last session wrote
         self.notices: list[tuple[int, str, str]] = []
         self.actions: list[ActionRecord] = []
         self.reports: list[ExecReport] = []

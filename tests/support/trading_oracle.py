@@ -45,8 +45,6 @@ class Oracle:
         self.left: Counter[str] = Counter()  # client order ids of new orders that left, each once
         self.halted: set[str] = set()
         self.is_amnesic = False
-        self.max_orders_of_a_name = 1
-        self.broken_links: list[str] = []
         self._orders_seen = self._fills_seen = 0
         self.position = Counter[str]()  # symbol → lots, of orders of ours
         self._buried: dict[str, str] = {}  # names that ended here, of which the venue never had an order

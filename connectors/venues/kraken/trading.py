@@ -314,6 +314,11 @@ class KrakenTrading:
 
     # --- looks, status, end ------------------------------------------------------------------------------------------
 
+    def over(self, client_order_id: str) -> None:
+        known = self._account.orders.named(client_order_id)
+        if known is not None:
+            self._requests.over(known)
+
     def look(self, since_ns: int, now_ns: int) -> list[Output]:
         self._look.want(since_ns)
         return self._finish([], now_ns)
