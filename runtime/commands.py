@@ -102,10 +102,7 @@ def serve(
         kept = _journal(settings, journal, confirm=confirm) if trade else None
         over_the_wire = golive.wired(connected, is_on=trade and (live or is_sim))
         if live:
-            said = chosen or (limits_from(settings, None) if settings.limits is not None else None)
-            golive.check_live(
-                settings, connected, said, has_journal=kept is not None, has_algo=bool(algo or settings.algos)
-            )
+            _check_live(settings, connected, chosen, kept, algo)
         guests = guests_from(followed, algo, abi, settings, screen.tell_first) if trade else Guests()
         _tell_about(guests.specs, len(connected), screen)
         predictor = settings.features.predictor if trade else ""
@@ -133,6 +130,14 @@ def serve(
             )
         )  # fmt: skip
     return _live_result(done, record)
+
+
+def _check_live(
+    settings: Config, venues: Sequence[Venue], chosen: LimitTree | None, kept: JournalPlan | None, algo: Path | None
+) -> None:
+    said = chosen or (limits_from(settings, None) if settings.limits is not None else None)
+    has_algo = algo is not None or bool(settings.algos)
+    golive.check_live(settings, venues, said, has_journal=kept is not None, has_algo=has_algo)
 
 
 def _vaults(settings: Config, venues: Sequence[Venue], stack: ExitStack) -> dict[str, Vault]:

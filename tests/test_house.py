@@ -31,8 +31,8 @@ PURE = [path for path in SOURCES if path.parts[len(ROOT.parts)] != "runtime"] + 
                  "module/bytes.py", "module/code.py", "module/layout.py", "module/reader.py", "module/sections.py",
                  "module/types.py", "nbbo.py", "pooltables.py", "port.py", "python/actions.py",
                  "python/context.py", "python/layout.py", "regions.py", "rounds.py", "spec.py", "stats.py",
-                 "texts.py", "view.py", "sim/paper.py", "sim/market.py", "sim/ladder.py", "sim/http1.py", "sim/frames.py",
-                 "audit.py", "market_data.py", "venue_account.py")
+                 "texts.py", "view.py", "sim/paper.py", "sim/market.py", "sim/ladder.py", "sim/http1.py",
+                 "sim/frames.py", "audit.py", "market_data.py", "venue_account.py", "venue_money.py")
 ] + [path for path in SOURCES if path.parent in (ROOT / "runtime/sim/evm", ROOT / "runtime/sim/kraken")
      and path.name != "server.py"]  # fmt: skip
 WORLDLY = {"asyncio", "datetime", "io", "multiprocessing", "os", "pathlib", "random", "secrets", "select", "signal",
