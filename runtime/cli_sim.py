@@ -124,6 +124,13 @@ def _balances(given: Sequence[str]) -> dict[str, str] | None:
     pairs = [text.partition("=") for text in given]
     if any(not equals or not name for name, equals, _ in pairs):
         raise ValueError("--balance is written ASSET=AMOUNT, like USD=1000")
+    if pairs:
+        from runtime.sim.market import Market
+
+        known = {asset for pair in Market(seed=1).pairs for asset in pair.symbol.split("/")}
+        strange = [name for name, _, _ in pairs if name not in known]
+        if strange:
+            raise ValueError(f"--balance: no asset {strange[0]!r}; there are {', '.join(sorted(known))}")
     return {name: amount for name, _, amount in pairs} or None
 
 

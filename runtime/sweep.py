@@ -85,7 +85,9 @@ class Sweeper:
             lambda intent: self._lies_in(intent.algo, intent.market, scope), RejectCode.KILL_SWITCH, now_ns
         )
         where, why = "" if scope == ALL else f"{scope} ", "" if what == "kill" else f" ({what})"
-        desk.out.append(Notice("error", f"{where}HALTED by {who}{why}: {count} open orders cancelled"))
+        wired = sorted(reached & desk.wired)
+        more = f", and whatever else is open at {', '.join(wired)}" if wired else ""
+        desk.out.append(Notice("error", f"{where}HALTED by {who}{why}: {count} open orders cancelled{more}"))
 
     def _lies_in(self, algo: int, market: int, scope: str) -> bool:
         gate = self._desk.gate

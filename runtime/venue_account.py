@@ -49,6 +49,7 @@ class VenueAccount:
         self._memory: AccountMemory | None = None  # as of the last picture that was judged
         self.pictures = 0
         self._is_ending = False
+        self._waits_for = ""  # what a person was told that orders wait for
         self._why = "not connected yet"
         self._ready_ns = -1  # since when orders could be sent; −1: they cannot
         self._doubted_ns = -1  # when something was last said to be in doubt
@@ -188,6 +189,9 @@ class VenueAccount:
             link.is_reconciled, link.why = False, self.money.differs
         else:
             link.is_reconciled, link.why = True, ""
+        if not link.is_reconciled and link.why != self._waits_for and self.looked_ns >= self._ready_ns:
+            self._desk.out.append(Notice("warning", f"{self.name}: no order passes: {link.why}"))
+        self._waits_for = link.why
         if link.is_reconciled and not was:
             self._desk.out.append(Notice("info", f"{self.name}: its record and ours are equal, orders may pass"))
         self._wake(max(self._pacer.next_ns, now_ns + SECOND_NS // 10))

@@ -267,14 +267,23 @@ def entry(**fields: object) -> dict[str, object]:
             "balance": n("260.7405"), **fields}  # fmt: skip
 
 
-def test_totals_are_rounded_down() -> None:
+def test_totals_are_rounded_down_and_of_the_wallet_that_trades() -> None:
+    """A snapshot's own number is that of all wallets; what lies in another one buys nothing here."""
     desk = ready()
+    earn = {"type": "earn", "id": "flex", "balance": n("100")}
     out = desk.balances(
         {"asset": "KAR", "asset_class": "currency", "balance": n("774.6366982699"), "wallets": []},
-        {"asset": "USD", "balance": n("160.2405"), "wallets": [{"type": "spot", "id": "main", "balance": n("1.34")}]},
+        {
+            "asset": "USD",
+            "balance": n("101.34"),
+            "wallets": [{"type": "spot", "id": "main", "balance": n("1.340000009")}, earn],
+        },
+        {"asset": "EUR", "balance": n("100"), "wallets": [earn]},
         kind="snapshot",
     )
-    assert of(Balance, out) == [Balance("kraken", "KAR", 77_463_669_826), Balance("kraken", "USD", 16_024_050_000)]
+    assert of(Balance, out) == [
+        Balance("kraken", "KAR", 77_463_669_826), Balance("kraken", "USD", 134_000_000), Balance("kraken", "EUR", 0),
+    ]  # fmt: skip
     assert movements(out) == []
 
 

@@ -11,6 +11,13 @@ from tests.support.rest_door import LIMIT_S, Door, always, running
 from tests.support.rest_server import Asked, RestServer, http
 
 
+async def reached(server: RestServer, count: int) -> None:
+    """So many requests came to the venue."""
+    async with asyncio.timeout(LIMIT_S):
+        while len(server.asked) < count:
+            await asyncio.sleep(0)
+
+
 async def test_cancels_overtake_what_waits() -> None:
     gate = asyncio.Event()
 
@@ -21,8 +28,7 @@ async def test_cancels_overtake_what_waits() -> None:
 
     async with RestServer(answer) as server, running(server.url) as door:
         door.send(0, "/0/private/First")
-        while not server.asked:
-            await asyncio.sleep(0)
+        await reached(server, 1)
         for number, path in enumerate(("ClosedOrders", "TradesHistory", "CancelOrder", "CancelAll"), 1):
             door.send(number, f"/0/private/{path}")
         door.send(9, "/0/public/Time")  # it waits for nobody
@@ -51,8 +57,7 @@ async def test_a_cancel_waits_for_no_question(*, is_begun: bool) -> None:
         await door.until(1)
         door.send(2, "/0/private/OpenOrders")
         door.send(3, "/0/private/ClosedOrders")
-        while len(server.asked) < 2:
-            await asyncio.sleep(0)
+        await reached(server, 2)
         door.send(4, "/0/private/CancelAll")
         answers = await door.until(4)
     assert answers[2] == (0, b"no answer: given up for a cancel")
@@ -83,8 +88,7 @@ async def test_a_cancel_gives_up_no_cancel_and_nothing_that_is_answered() -> Non
 
         door.door._feed = fed
         door.send(1, "/0/private/Balance")
-        while len(server.asked) < 2:
-            await asyncio.sleep(0)
+        await reached(server, 2)
         gate.set()
         assert await door.until(3) == dict.fromkeys((1, 2, 3), (200, b"{}"))
     assert [one.path.rpartition("/")[2] for one in server.asked] == ["Balance", "CancelOrder", "CancelAll"]
@@ -128,12 +132,10 @@ async def test_a_question_has_its_turn_after_one_was_given_up(
     async with RestServer(answer) as server, running(server.url) as door:
         for number, path in ((1, "OpenOrders"), (2, "GetWebSocketsToken"), (3, "CancelAll"), (4, "CancelAll")):
             if number == 2:
-                while not server.asked:
-                    await asyncio.sleep(0)
+                await reached(server, 1)
             if number == 4:
                 await door.until(2)
-                while len(server.asked) < 3:
-                    await asyncio.sleep(0)
+                await reached(server, 3)
             door.send(number, f"/0/private/{path}")
         if not is_late:
             for _ in range(100):

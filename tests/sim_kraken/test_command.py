@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from connectors.errors import ConfigError
 from runtime.cli import app
 from runtime.sim.kraken import FAULTS
+from runtime.sim.kraken.faults import Faults
 from tests.sim_kraken.trader import api_sign
 from tests.support.data import ROOT
 
@@ -75,3 +76,13 @@ def test_mistakes_are_told_before_anything_is_served(options: list[str], text: s
     result = CliRunner().invoke(app, ["sim", "kraken", *options])
     assert isinstance(result.exception, ConfigError) or result.exit_code
     assert text in (str(result.exception) + result.output)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [("ack_lost,on=foo", "there is no request 'foo'"), ("ack_lost,on=add_order,nth=0", "nth counts from 1"),
+     ("drop_update=0", "VALUE is 1 or more"), ("refuse_symbols", "needs a VALUE")],
+)  # fmt: skip
+def test_a_fault_that_would_never_strike_is_a_mistake(fault: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Faults(fault)

@@ -116,6 +116,12 @@ def test_corrupt_checksum_and_duplicate_update() -> None:
     assert t.wrong == 0 and t.right()
 
 
+def test_scrambled_levels_change_nothing_for_whoever_applies_them_in_order() -> None:
+    t = Books("scrambled_levels")
+    t.wait(20)
+    assert t.wrong == 0 and t.right() and t.right("ETH/USD")
+
+
 def test_snapshot_gap() -> None:
     t = Books("snapshot_gap")
     t.wait(10)

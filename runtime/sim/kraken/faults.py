@@ -14,6 +14,7 @@ venue's start where a fault belongs to no connection.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -118,6 +119,15 @@ class Fault(msgspec.Struct, kw_only=True):
         return self.value if isinstance(self.value, int) else 0
 
 
+REQUESTS: Final = frozenset(
+    {"add_order", "amend_order", "edit_order", "cancel_order", "cancel_all", "batch_add", "batch_cancel",
+     "cancel_all_orders_after", "subscribe", "unsubscribe", "ping", "OpenOrders", "ClosedOrders", "QueryOrders",
+     "TradesHistory", "QueryTrades", "OrderAmends", "Balance", "BalanceEx", "TradeBalance", "GetWebSocketsToken",
+     "GetApiKeyInfo", "Time", "SystemStatus", "Assets", "AssetPairs", "Depth", "Ticker", "Trades", "OHLC"}
+)  # fmt: skip
+"""What a fault may be limited to with `on`: of REST too, orders go by the socket's names."""
+
+
 class Faults:
     """Those that are switched on; several of one name may be, on different requests."""
 
@@ -137,6 +147,7 @@ class Faults:
             if key not in {"on", "nth", "times", "connections"}:
                 raise ValueError(f"{text!r}: an option is one of on, nth, times, connections, not {key!r}")
             given[key] = told if key == "on" else _whole(text, told)
+        _check(text, given, value if equals else None)
         after_ns = _nanoseconds(text, after) if at else 0
         self.set(name, value if equals else None, after_ns=after_ns, **given)  # type: ignore[arg-type]
 
@@ -181,6 +192,21 @@ class Faults:
                     fault.fired[place] = fault.fired.get(place, 0) + 1
                     return fault
         return None
+
+
+def _check(text: str, given: Mapping[str, int | str], value: str | None) -> None:
+    """What would never strike is a mistake. Raises ValueError."""
+    on = str(given.get("on", ""))
+    if "on" in given and on not in REQUESTS:
+        raise ValueError(f"{text!r}: there is no request {on!r}; there are {', '.join(sorted(REQUESTS))}")
+    for key in ("nth", "times", "connections"):
+        if int(given.get(key, 1)) < (key != "times"):
+            raise ValueError(f"{text!r}: {key} counts from 1")
+    kind = FAULTS.get(text.partition("@")[0].partition(",")[0].partition("=")[0])
+    if kind is not None and "VALUE-th" in kind.tells and value is not None and _whole(text, value) < 1:
+        raise ValueError(f"{text!r}: VALUE is 1 or more")
+    if kind is not None and kind.default == "" and not value:
+        raise ValueError(f"{text!r}: needs a VALUE: {kind.tells}")
 
 
 def check_system(word: str) -> None:
