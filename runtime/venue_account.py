@@ -189,7 +189,7 @@ class VenueAccount:
             link.is_reconciled, link.why = False, self.money.differs
         else:
             link.is_reconciled, link.why = True, ""
-        if not link.is_reconciled and link.why != self._waits_for and self.looked_ns >= self._ready_ns:
+        if not link.is_reconciled and link.why != self._waits_for and self.looked_ns >= self._ready_ns >= 0:
             self._desk.out.append(Notice("warning", f"{self.name}: no order passes: {link.why}"))
         self._waits_for = link.why
         if link.is_reconciled and not was:
