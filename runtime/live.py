@@ -235,7 +235,11 @@ class Live:
             if self._is_ending and time.monotonic() < self._ending_s + ONCE_S:
                 return  # sent to the process and to its group, or forwarded by a parent: it was meant once
             if self._is_ending:
-                os.write(2, b"ended at once, by a second signal: nothing was cancelled, the tape has no end\n")
+                os.write(
+                    2,
+                    b"ended at once, by a second signal: nothing was cancelled, the tape has no end; at a real venue its "
+                    b"dead-man's switch cancels within a minute\n",
+                )
                 os._exit(128 + number)
             self._is_ending, self._ending_s = True, time.monotonic()
             loop.call_soon_threadsafe(self.stop)

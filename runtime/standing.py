@@ -164,6 +164,7 @@ def _venues(session: Session, now_ns: int) -> dict[str, Any]:
             "up": port.link.last_ns >= 0, "system": port.link.system, "reconciled": port.link.is_reconciled,
             "silent_ms": max(now_ns - port.link.last_ns, 0) // 10**6 if port.link.last_ns >= 0 else None,
             "account": accounts[name].told(now_ns) if name in accounts else None,
+            "options": dict(port.spec.options) if name in accounts else {},
         }
         for name, port in session.engine.ports.items()
     }  # fmt: skip

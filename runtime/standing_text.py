@@ -34,7 +34,9 @@ def for_people(told: dict[str, Any]) -> dict[str, Any]:
         "latched": ", ".join(told["latched"]),
         "books": {name: book_text(book) for name, book in told["books"].items()},
         "accounts": {
-            name: account_text(venue["account"]) for name, venue in told["venues"].items() if venue["account"]
+            name: account_text(venue["account"], venue["options"])
+            for name, venue in told["venues"].items()
+            if venue["account"]
         },
         "journal": _journal(journal) if journal is not None else "none is kept",
         "drill": f"{drill['age_s']} s ago by {drill['who']}" if drill is not None else "none is known",
@@ -42,9 +44,10 @@ def for_people(told: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def account_text(account: dict[str, Any]) -> str:
+def account_text(account: dict[str, Any], options: dict[str, str]) -> str:
     """`equal, compared 12 s ago; 1 order in doubt: …; 2 open orders of others`."""
-    parts = [account["why"] or "its record and ours are equal"]
+    parts = ["validating, no order is placed"] if options.get("validate") == "true" else []
+    parts.append(account["why"] or "its record and ours are equal")
     if account["looked_s"] is not None:
         parts.append(f"compared {account['looked_s']} s ago")
     for name, why in account["in_doubt"].items():
