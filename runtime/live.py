@@ -41,6 +41,10 @@ from runtime.vault import KEY, SIGNS, Vault
 DRAIN_S = 5.0  # for a venue to answer the cancels of the end
 FLUSH_S = 1.0
 ONCE_S = 0.5  # signals within that are one
+_AT_ONCE = (
+    b"ended at once, by a second signal: nothing was cancelled, the tape has no end; at a real venue its dead-man's "
+    b"switch cancels within a minute\n"
+)
 Urls = Mapping[str, Mapping[str, str]]  # venue → link → address
 
 
@@ -235,11 +239,7 @@ class Live:
             if self._is_ending and time.monotonic() < self._ending_s + ONCE_S:
                 return  # sent to the process and to its group, or forwarded by a parent: it was meant once
             if self._is_ending:
-                os.write(
-                    2,
-                    b"ended at once, by a second signal: nothing was cancelled, the tape has no end; at a real venue its "
-                    b"dead-man's switch cancels within a minute\n",
-                )
+                os.write(2, _AT_ONCE)
                 os._exit(128 + number)
             self._is_ending, self._ending_s = True, time.monotonic()
             loop.call_soon_threadsafe(self.stop)
