@@ -17,7 +17,7 @@ from wasmtime import FuncType, Linker, Memory, Module, Store, Trap, ValType, Was
 
 from connectors.errors import GuestFault, ModuleError
 from connectors.orders import Action
-from runtime import abi
+from runtime import abi, traps
 from runtime.abi import Region, Span
 from runtime.generation import callbacks_of, check_abi, detect
 from runtime.guest import LogLine, Sent
@@ -80,6 +80,7 @@ class AlgoHost:
         self._book_at = self._at[self._exports["on_book"]] if "on_book" in self._exports else 0
         self._allocate()
         self._call_book = self._calls.bound(self._book_at, (self.book_ptr, self.state_ptr), self.slots(), self._faults)
+        traps.keep()
 
     # --- loading ---------------------------------------------------------------------------------------------------
 

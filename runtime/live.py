@@ -18,6 +18,7 @@ from connectors.events import Notice
 from connectors.session import AUDIT, PRIVATE, REST, Reconnect, Send, WakeAt
 from risk.states import ALL, TradingState
 from risk.switchboard import GATEWAY
+from runtime import traps
 from runtime.clock import Clock, SystemClock
 from runtime.control import ControlServer, Request
 from runtime.decisions import Explainer
@@ -198,6 +199,10 @@ class Live:
 
     def _rang(self) -> None:
         self._timer = None
+        if traps.keep():  # a library of an algo or a model took them: the next trap would end this process
+            self._screen.tell(
+                "a library took over signals that guests' traps are made of; they were taken back", "warning"
+            )
         self.feed(Timer())
 
     def _record(self, given: Input, now_ns: int) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 
 from connectors.errors import TapeError
 from connectors.events import Notice
+from runtime import traps
 from runtime.inputs import Command, Frame, Input, LinkDown, LinkUp, Output
 from runtime.session import Session
 from runtime.tape import TapeReader
@@ -79,6 +80,7 @@ def replay(session: Session, tape: TapeReader, carry: Carry | None = None) -> in
     A tape of our own holds its timers and commands; a foreign recording has none, and gets none: its silences are the
     recorder's, not a venue's. Raises TapeError for a line that cannot be used.
     """
+    traps.keep()  # whatever models and Python algos have loaded by now
     with _interrupt_between_turns() as is_interrupted:
         return _replay(session, tape, carry or _nowhere, is_interrupted)
 
