@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Final
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+TINY_S: Final = 1e-6  # what the rounding of a sum of times may leave of a wait
 BACKOFF_FIRST_S: Final = 0.5
 BACKOFF_MAX_S: Final = 45.0
 JITTER_LEAST: Final = 0.85  # so that many gateways do not dial at once
@@ -45,7 +46,7 @@ class Dialling:
         """Returns when this link is to dial."""
         self._queue.append(link)
         try:
-            while (wait_s := self._wait_s(link)) > 0:
+            while (wait_s := self._wait_s(link)) > TINY_S:
                 changed = self._changed
                 await nap(wait_s, changed)
         finally:
