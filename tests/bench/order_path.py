@@ -242,7 +242,7 @@ class OrderPath:
         loop.on(engine.oms, "submit", "oms")
         loop.on(engine.desk.papers[0], "submit", "kraken's session: rate counter, in flight")
         loop.on(self.trading._encoder, "submit", "encode")
-        loop.on(self.exit, "_asked", "exit: bytes read, to tell what must wait")
+        loop.on(self.exit, "_meant", "exit: whether it must wait for its record")
         loop.on(engine.tap, "leaving", "tap: bytes read again and compared")
         loop.on(self.session.digest, "update", "hash")
         loop.on(engine, "remember", "journal: the memory, made")

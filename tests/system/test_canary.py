@@ -129,7 +129,7 @@ class Search:
             for held in gc.get_referents(one):
                 for data in strings(held):
                     self.look(f"in a {type(one).__module__}.{type(one).__qualname__}", data)
-            if type(one).__module__.partition(".")[0] in OURS:
+            if str(type(one).__module__).partition(".")[0] in OURS:
                 self.look(f"repr of {type(one).__qualname__}", repr(one).encode())
 
 
