@@ -109,7 +109,7 @@ class Order(OfOrder, gc=False, eq=False):
                     self.asked = self.asked[:at] + self.asked[at + 1 :]
                     break
         if self.refused >= len(self.asked):
-            self.asked, self.refused = (), 0
+            self.asked, self.refused, self.told_1e8 = (), 0, 0  # its total is what the answers say
 
     def is_full(self, report: ExecReport) -> bool:
         """Whether nothing is left of it, as this execution or answer to an amend shows."""

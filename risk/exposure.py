@@ -241,7 +241,8 @@ class Account:
             if report.cum_qty_1e8 >= live.furthest_1e8:  # an earlier one's total may be that of before an amend
                 live.furthest_1e8 = report.cum_qty_1e8
                 live.told_1e8 = report.cum_qty_1e8 + report.leaves_qty_1e8
-            if live.filled_1e8 >= (live.end_1e8 or max(live.qty_1e8, live.told_1e8)):
+            is_told = live.end_1e8 or not live.asked or report.cum_qty_1e8 + report.leaves_qty_1e8
+            if is_told and live.filled_1e8 >= (live.end_1e8 or max(live.qty_1e8, live.told_1e8)):
                 self._finish(report.client_order_id, live)
             return live, True
         is_more = kind in TERMINAL and report.cum_qty_1e8 > max(live.filled_1e8, live.end_1e8 if live.is_over else 0)
@@ -301,7 +302,7 @@ class Account:
             if at is not None:
                 live.asked = live.asked[:at] + live.asked[at + 1 :]
         if live.refused >= len(live.asked):
-            live.asked, live.refused = (), 0
+            live.asked, live.refused, live.told_1e8 = (), 0, 0  # its total is what the answers say
         further = max if live.side > 0 else min
         live.most_1e8 = max(live.most_1e8, live.qty_1e8) if live.asked else live.qty_1e8
         self._reach(live, further(live.far_px_1e9, live.px_1e9) if live.asked else live.px_1e9)

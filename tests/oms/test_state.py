@@ -276,7 +276,7 @@ def test_an_answer_told_twice_answers_one_amend() -> None:
     assert (book.state(), book.order.asked) == (S.PARTIALLY_FILLED, ((PX, 15 * 10**8),))
     book.report(E.REPLACE_REJECTED)
     assert book.order.asked == ()
-    assert book.state() is S.PARTIALLY_FILLED  # the venue said that 3 are left: a picture settles it
+    assert book.state() is S.FILLED  # its total is what the answers say; were 3 left, a picture would show it
 
 
 @pytest.mark.parametrize("end", [E.CANCELED, E.EXPIRED, E.REJECTED])
