@@ -9,7 +9,7 @@ ASKED = ("tests/connectors/test_kraken_asked.py",)
 ORDERS = "connectors/venues/kraken/orders.py"
 GATE, TAPS, DESK, LAST = "risk/gate.py", "runtime/tap.py", "runtime/desk.py", "runtime/exit.py"
 OUTBOX = ("tests/journal/test_outbox.py",)
-SENT = '        self.leave(self.gate.markets[market].venue, outputs, now_ns, ("new", name))\n'
+SENT = '        self.leave(self.gate.markets[market].venue, outputs, now_ns, ("new", name), [new.approval])\n'
 FORGED = (
     '[Send(\'private\', b\'{"method":"add_order","params":{"order_type":"market","side":"buy",\''
     ' b\'"symbol":"BTC/USD","order_qty":1,"cl_ord_id":"%s","token":"t"}}\' % name.encode())]'
@@ -108,7 +108,8 @@ MUTANTS = [
     ),
     Mutant(
         "the tap is skipped for cancels", DESK,
-        "if self.is_paper and (problem :=", 'if self.is_paper and b"cancel" not in output.data and (problem :=',
+        "if problem := self.tap.leaving(venue, output.data, output.approval):",
+        'if b"cancel" not in output.data and (problem := self.tap.leaving(venue, output.data, output.approval)):',
         EXIT, "a shortcut for what seems harmless",
     ),
     Mutant(
@@ -124,7 +125,7 @@ MUTANTS = [
     ),
     Mutant(
         "the outbox does not wait for the record", "runtime/outbox.py",
-        "            self._held.append(_Held(output, kind, client_order_id, self._turn))\n",
+        "            self._held.append(_Held(output, kind, (client_order_id, *more), self._turn))\n",
         "            self._send(output)\n",
         OUTBOX, "send, then record: 88 % of kills left an order nobody knew of",
     ),
@@ -136,12 +137,12 @@ MUTANTS = [
     ),
     Mutant(
         "the tap takes a number twice", TAPS,
-        "expected = self._waiting.pop(approval, None)", "expected = self._waiting.get(approval)",
+        "[self._waiting.pop(one, None) for one in approvals]", "[self._waiting.get(one) for one in approvals]",
         TAP, "looked up, and not taken out",
     ),
     Mutant(
         "the tap looks at the number alone", TAPS,
-        "        if found[0] != expected.asked:\n", "        if found[0].what != expected.asked.what:\n",
+        "        if found != expected.asked:\n", "        if found.what != expected.asked.what:\n",
         TAP, "a comparison of kinds",
     ),
     Mutant(
