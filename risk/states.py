@@ -81,9 +81,3 @@ class States:
     def causes(self) -> dict[str, Cause]:
         """Every scope that is not ACTIVE."""
         return dict(self._causes)
-
-
-def is_scope(text: str) -> bool:
-    """Whether this is the name of a scope."""
-    kind, _, name = text.partition(":")
-    return text == ALL or (kind in ("venue", "instrument", "algo") and bool(name))

@@ -19,20 +19,3 @@ class SystemClock:
 
     def now_ns(self) -> int:
         return time.monotonic_ns() + self._offset_ns
-
-
-class ManualClock:
-    """Time as a test or a simulation sets it."""
-
-    def __init__(self, now_ns: int = 0) -> None:
-        self._now_ns = now_ns
-
-    def now_ns(self) -> int:
-        return self._now_ns
-
-    def advance(self, by_ns: int) -> None:
-        """Raises ValueError for a step back."""
-        if by_ns < 0:
-            msg = f"a clock does not go back: {by_ns}"
-            raise ValueError(msg)
-        self._now_ns += by_ns

@@ -143,17 +143,6 @@ def verified(token: str, keys: Mapping[str, str], now_ns: int) -> Grant:
     return Grant(who=who, **{name: getattr(made, name) for name in made.__struct_fields__})
 
 
-def check_keys(keys: Mapping[str, str]) -> None:
-    """Raises ConfigError for a public key that is none, or the same under two names: who signed would not be known."""
-    for name, key in keys.items():
-        _public(name, key)
-    known: dict[str, str] = {}
-    for name, key in keys.items():
-        if (other := known.setdefault(key.lower(), name)) != name:
-            place = f"kill.override_keys.{name}"
-            raise ConfigError(f"is the same key as {other}'s", place=place, mend="give each person a key of their own")
-
-
 def _problem(made: Granted) -> str:
     if not made.id or len(made.id) > NAME_MAX or not made.id.isprintable():
         return "has no proper id"

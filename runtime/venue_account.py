@@ -16,7 +16,6 @@ from connectors.session import WakeAt
 from oms.manager import Order
 from oms.pacer import Pacer
 from oms.reconcile import Comparison, Reconciler
-from oms.state import OrderState
 from runtime.inputs import Command
 from runtime.memory import AccountMemory
 from runtime.port import OURS, Port
@@ -261,7 +260,3 @@ class VenueAccount:
             "looked_s": max(now_ns - self.compared_ns, 0) // SECOND_NS if self.compared_ns else None,
             "drift": {name: list(amounts) for name, amounts in self.money.drifted.items()},
         }  # fmt: skip
-
-    def in_doubt(self) -> int:
-        """Orders of which nobody knows what became."""
-        return sum(order.state is OrderState.UNKNOWN for order in self._open())

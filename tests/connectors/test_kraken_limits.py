@@ -16,7 +16,6 @@ from connectors.venues.kraken.limits import (
     add_cost,
     amend_cost,
     cancel_cost,
-    edit_cost,
     tier,
 )
 
@@ -24,7 +23,6 @@ SECOND = 10**9
 AGES = (0, 5, 10, 15, 45, 90, 300)  # seconds at which another column of the table begins
 ROWS = {
     amend_cost: (1 + 3, 1 + 2, 1 + 1, 1, 1, 1, 1),
-    edit_cost: (1 + 6, 1 + 5, 1 + 4, 1 + 2, 1 + 1, 1, 1),
     cancel_cost: (8, 6, 5, 4, 2, 1, 0),
 }
 

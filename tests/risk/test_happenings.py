@@ -12,7 +12,7 @@ from risk.happenings import DayRolled, Latched, LimitChanged, OverrideUsed, Prom
 from risk.limits import UNSET, Scope
 from risk.override import Grant
 from risk.standing import Standing
-from risk.states import Cause, States, TradingState, is_scope
+from risk.states import Cause, States, TradingState
 from tests.risk.world import DAY, FINE, SECOND, World, limits, px, qty, tree, usd
 
 ACTIVE, REDUCING, HALTED = TradingState
@@ -77,15 +77,6 @@ def test_the_strictest_of_several_scopes_holds_and_the_first_that_has_it_is_name
     assert not again.is_quiet
     again.restore({})
     assert again.is_quiet
-
-
-@pytest.mark.parametrize(
-    ("text", "is_one"),
-    [("all", True), ("venue:kraken", True), ("instrument:kraken:BTC/USD", True), ("algo:mm", True), ("", False),
-     ("algo:", False), ("algo", False), ("pool:x", False), ("ALL", False), ("account", False)],
-)  # fmt: skip
-def test_what_is_the_name_of_a_scope(text: str, is_one: bool) -> None:
-    assert is_scope(text) is is_one
 
 
 # --- latches -------------------------------------------------------------------------------------------------------

@@ -96,15 +96,9 @@ def test_a_token_with_any_byte_changed_is_believed_by_nobody(place: int, by: int
         overrides.verified(raw.decode("latin-1"), KEYS, NOW_NS)
 
 
-def test_without_keys_or_with_broken_ones_nothing_is_believed() -> None:
+def test_without_keys_nothing_is_believed() -> None:
     with pytest.raises(ConfigError, match="knows no override key"):
         overrides.verified(TOKEN, {}, NOW_NS)
-    for bad in ("", "zz", "00" * 31, "00" * 33):
-        with pytest.raises(ConfigError, match=r"kill\.override_keys\.cy: is no ed25519 public key"):
-            overrides.check_keys({**KEYS, "cy": bad})
-    overrides.check_keys(KEYS)
-    with pytest.raises(ConfigError, match="is the same key as ana's"):
-        overrides.check_keys({**KEYS, "cy": KEYS["ana"].upper()})
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,6 @@ _HEADROOM: Final = 3 * ONE  # of the REST counter, for the token and the key: th
 
 # age in seconds → what it costs more; older than the last costs nothing more
 _AMEND: Final = ((5, 3), (10, 2), (15, 1))
-_EDIT: Final = ((5, 6), (10, 5), (15, 4), (45, 2), (90, 1))
 _CANCEL: Final = ((5, 8), (10, 6), (15, 5), (45, 4), (90, 2), (300, 1))
 
 
@@ -64,10 +63,6 @@ def add_cost(orders: int = 1) -> int:
 def amend_cost(age_ns: int) -> int:
     """`age_ns`: since the order was made or last amended."""
     return ONE + _of_age(_AMEND, age_ns)
-
-
-def edit_cost(age_ns: int) -> int:
-    return ONE + _of_age(_EDIT, age_ns)
 
 
 def cancel_cost(age_ns: int) -> int:
