@@ -1,6 +1,7 @@
 """What a session on a chain is told beforehand: the chain, its endpoints' names, its pools. Plain values, on the tape.
 
-Addresses are checksummed texts (EIP-55), checked where they are read. Where they come from: `runtime/chains/*.toml`,
+Addresses are texts as the chain writes them, checked where they are read: checksummed (EIP-55) on EVM chains, base58 of
+32 bytes on Solana. Where they come from: `runtime/chains/*.toml`,
 which name their sources, and the user's `[venues.dex_…]`; `docs/dex.md` explains every setting.
 
 Structs are frozen and check their ranges when they are made, for a tape's header may be damaged: ConfigError.
@@ -21,12 +22,14 @@ DECIMALS_MAX: Final = 36  # Curve's rates are 10^(36 − decimals)
 _PPM: Final = 10**6
 _U64: Final = 2**64 - 1
 _ADDRESS: Final = re.compile("0x[0-9a-fA-F]{40}")
+_BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_KEY: Final = re.compile(f"[{_BASE58}]{{32,44}}")
 _POOL_ID: Final = re.compile("0x[0-9a-fA-F]{64}")
 _PAIR: Final = re.compile("[^/]+/[^/]+")
 
 
 class PoolKind(StrEnum):
-    """How a pool is read and quoted. The first four are computed exactly; the rest are probed with their own views."""
+    """How a pool is read and quoted: computed exactly, or PROBED with the pool's own views."""
 
     UNISWAP_V2 = "uniswap_v2"  # constant product and its forks: fee from the plan
     UNISWAP_V3 = "uniswap_v3"  # concentrated liquidity and its faithful forks
@@ -37,11 +40,14 @@ class PoolKind(StrEnum):
     BALANCER_V2 = "balancer_v2"  # Vault.queryBatchSwap
     ALGEBRA = "algebra"  # Camelot and others: the Algebra quoter
     SOLIDLY = "solidly"  # Aerodrome, Velodrome: pool.getAmountOut(uint256, address), stable and volatile
+    RAYDIUM_CLMM = "raydium_clmm"  # Solana: concentrated liquidity, with the rules of 2026
+    ORCA_WHIRLPOOL = "orca_whirlpool"  # Solana: concentrated liquidity; adaptive fees are not computed
 
 
 PROBED = frozenset(
     {PoolKind.CURVE_CRYPTO, PoolKind.CURVE_META, PoolKind.BALANCER_V2, PoolKind.ALGEBRA, PoolKind.SOLIDLY}
 )
+SOLANA: Final = frozenset({PoolKind.RAYDIUM_CLMM, PoolKind.ORCA_WHIRLPOOL})
 
 
 class GasModel(StrEnum):
@@ -50,6 +56,7 @@ class GasModel(StrEnum):
     EIP1559 = "eip1559"  # gas × (base + priority)
     ARBITRUM = "arbitrum"  # the same, and L1 calldata by ArbGasInfo
     OP_STACK = "op_stack"  # the same, and L1 data by GasPriceOracle
+    SOLANA = "solana"  # lamports a signature, and a price a compute unit
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -61,7 +68,7 @@ class Token(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         place = f"token {self.symbol or self.address}"
-        _check_address(place, "address", self.address)
+        _check_address(place, "address", self.address, is_key=not self.address.startswith("0x"))
         _check_range(self, place, 0, DECIMALS_MAX, "decimals")
 
 
@@ -71,7 +78,7 @@ class PoolPlan(msgspec.Struct, frozen=True, kw_only=True):
     `symbol`: the session's symbol it is shown under; empty: followed for the native coin's price alone. `fee_ppm`:
     needed for V2 forks, whose contracts do not tell; elsewhere 0 or compared with the contract's. `quoter`: the
     contract that quotes (QuoterV2, a V2 router, Algebra's quoter, Balancer's Vault); empty: none, requotes are then
-    made from a fresh read. `pool_id`: Balancer's, 0x and 64 digits. `gas_units`: gas of one swap.
+    made from a fresh read. `pool_id`: Balancer's, 0x and 64 digits. `gas_units`: gas of one swap, or compute units.
     """
 
     address: str
@@ -88,7 +95,10 @@ class PoolPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         place = f"pool {self.address or self.symbol}"
-        _check_address(place, "address", self.address)
+        is_key = self.kind in SOLANA
+        _check_address(place, "address", self.address, is_key=is_key)
+        for token in self.tokens:
+            _check_address(place, f"token {token.symbol}", token.address, is_key=is_key)
         if self.quoter:
             _check_address(place, "quoter", self.quoter)
         if self.pool_id and not _POOL_ID.fullmatch(self.pool_id):
@@ -102,6 +112,11 @@ class PoolPlan(msgspec.Struct, frozen=True, kw_only=True):
         _check_range(self, place, 0, _U64, "gas_units")
 
     @property
+    def address_bytes(self) -> bytes:
+        """32 bytes; an EVM address is the first 20, the rest zero."""
+        return key_bytes(self.address) if self.kind in SOLANA else bytes.fromhex(self.address[2:]).ljust(32, b"\0")
+
+    @property
     def pair_index(self) -> int:
         """The lexicographic place of (i < j) among the pairs of its tokens: (0,1) 0, (0,2) 1, (1,2) 2 of three."""
         i, j = sorted((self.base, self.quote))
@@ -111,7 +126,8 @@ class PoolPlan(msgspec.Struct, frozen=True, kw_only=True):
 class ChainPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One chain and how it is followed. Times in ns, money ×1e9 of the quote currency.
 
-    `chain_id`: EIP-155's, which every endpoint must answer. `links`: the endpoints' link names, preferred first.
+    `chain_id`: EIP-155's, which every endpoint must answer; on Solana `genesis` is that, base58 of the first block's
+    hash. `links`: the endpoints' link names, preferred first; Solana's have a second one for HTTP calls, `calls_of`.
     `multicall`: Multicall3's address; empty: calls are made one by one. `stale_after_ns`: without a new block for that
     long every book is lost. `reconcile_blocks`: how often the state is compared with the chain's. `quorum`: endpoints
     that must be up and agree. `calls_per_s`: budget of each endpoint. `sizes_1e9`: by quote symbol, cumulative sizes of
@@ -138,6 +154,7 @@ class ChainPlan(msgspec.Struct, frozen=True, kw_only=True):
     split_above_1e9: int = 10_000 * 10**9
     check_every: int = 10
     check_bps: int = 25
+    genesis: str = ""
 
     def __post_init__(self) -> None:
         place = f"chain {self.chain_id}"
@@ -149,6 +166,12 @@ class ChainPlan(msgspec.Struct, frozen=True, kw_only=True):
         _check_range(self, place, 1, len(self.links), "quorum")
         if self.multicall:
             _check_address(place, "multicall", self.multicall)
+        if (self.gas is GasModel.SOLANA) != bool(self.genesis) or any(
+            (pool.kind in SOLANA) != bool(self.genesis) for pool in self.pools
+        ):
+            _refuse(place, "a chain with a genesis hash is Solana's, and its pools are, and no other")
+        if self.genesis:
+            _check_address(place, "genesis", self.genesis, is_key=True)
         if not _PAIR.fullmatch(self.native):
             _refuse(place, f"native {self.native!r} is no symbol like ETH/USD")
         for quote, sizes in self.sizes_1e9.items():
@@ -171,8 +194,32 @@ def _check_contracts(place: str, pools: tuple[PoolPlan, ...]) -> None:
         seen.add((address, pool.pair_index))
 
 
-def _check_address(place: str, name: str, text: str) -> None:
-    if not _ADDRESS.fullmatch(text):
+def calls_of(link: str) -> str:
+    """The link of an endpoint's HTTP calls, beside that of its WebSocket."""
+    return f"{link}.http"
+
+
+def key_bytes(text: str) -> bytes:
+    """The 32 bytes of a Solana key in base58. Raises ValueError."""
+    if not _KEY.fullmatch(text):
+        raise ValueError(f"{text[:80]!r} is no key: 32 to 44 letters and digits of base58 are wanted")
+    value = 0
+    for letter in text:
+        value = value * 58 + _BASE58.index(letter)
+    zeros = len(text) - len(text.lstrip("1"))
+    size = (value.bit_length() + 7) // 8
+    if zeros + size != 32:
+        raise ValueError(f"{text} is {zeros + size} bytes, a key has 32")
+    return bytes(zeros) + value.to_bytes(size)
+
+
+def _check_address(place: str, name: str, text: str, *, is_key: bool = False) -> None:
+    if is_key:
+        try:
+            key_bytes(text)
+        except ValueError as error:
+            _refuse(place, f"{name} {error}")
+    elif not _ADDRESS.fullmatch(text):
         _refuse(place, f"{name} {text[:80]!r} is not 0x and 40 hexadecimal digits")
 
 

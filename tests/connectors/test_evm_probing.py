@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from connectors.amm.constant_product import ConstantProduct
 from connectors.amm.curve import QuoteError
 from connectors.amm.ladder import Pair
-from connectors.venues.evm.blocks import Probed
-from connectors.venues.evm.probing import depth_of
+from connectors.onchain.between import depth_of
+from connectors.onchain.states import Probed
 
 PAIR: Final = Pair(0, 1, 18, 6)
 UNIT: Final = 10**10  # smallest units of 18 decimals in 1e-8

@@ -12,10 +12,11 @@ from connectors.amm.constant_product import ConstantProduct
 from connectors.chain import GasModel, PoolPlan
 from connectors.errors import Unpublishable
 from connectors.events import BookLost, BookSnapshot, Notice
+from connectors.onchain.shelf import Shelf
+from connectors.onchain.states import Probed, State
 from connectors.pool import PoolUpdate
-from connectors.venues.evm.blocks import Block, Probed, State
+from connectors.venues.evm.blocks import Block
 from connectors.venues.evm.gas import Gas
-from connectors.venues.evm.publish import Shelf
 from connectors.venues.evm.rpc import Head
 from tests.support.chain_watch import amiss
 from tests.support.virtual import SECOND

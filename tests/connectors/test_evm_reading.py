@@ -14,7 +14,7 @@ from connectors.amm.constant_product import ConstantProduct
 from connectors.amm.curve import Beyond
 from connectors.amm.stableswap import StableSwap
 from connectors.amm.tickmath import sqrt_at
-from connectors.chain import PoolKind, PoolPlan, Token
+from connectors.chain import SOLANA, PoolKind, PoolPlan, Token
 from connectors.errors import PoolRefused
 from connectors.venues.evm.reading import differs, drifts, extended, read, scalars
 from tests.support.evm_contracts import (
@@ -145,7 +145,7 @@ def test_a_pool_without_liquidity_is_refused() -> None:
         on(Stable([10**20, 0, 10**8], (DAI, USDC, USDT)).views(), (DAI, USDC, USDT)).drive(read(STABLE_PLAN))
 
 
-@pytest.mark.parametrize("kind", PoolKind)
+@pytest.mark.parametrize("kind", [kind for kind in PoolKind if kind not in SOLANA])
 def test_an_address_without_a_contract_is_refused(kind: PoolKind) -> None:
     settings: dict[str, Any] = {"quoter": QUOTER, "pool_id": "0x" + 64 * "1", "fee_ppm": 3000}
     with pytest.raises(PoolRefused, match=r"no contract|no liquidity|its tokens are"):

@@ -15,10 +15,10 @@ from connectors.amm.ladder import from_quotes
 from connectors.book import Level
 from connectors.chain import PROBED, ChainPlan, PoolPlan
 from connectors.events import BookLost, BookSnapshot
+from connectors.onchain.shelf import pair_of
 from connectors.pool import PoolUpdate
 from connectors.session import Output
 from connectors.venues.evm.blocks import Block
-from connectors.venues.evm.publish import _pair
 from connectors.venues.evm.session import CLOCK_NS, TICK_NS, ChainSession
 from tests.support.virtual import STEP_NS
 
@@ -71,7 +71,7 @@ def _amiss_of_quotes(
     step = 10 ** max(decimals - 8, 0)
     sold = [base // step * step for _, base in bought]
     paid = [(base, curve.exact_in(pool.base, pool.quote, base).amount_out) for base in sold]
-    expected = from_quotes(bought, paid, _pair(pool))
+    expected = from_quotes(bought, paid, pair_of(pool))
     return "" if (list(bids), list(asks)) == expected else "not the pool's own answers"
 
 
@@ -96,7 +96,7 @@ class Watch:
         self._wrap()
 
     def _wrap(self) -> None:
-        session, show, taken = self.session, self.session.display.show, self.session._taken
+        session, show, taken = self.session, self.session.display.show_block, self.session._taken
         out = session._out
 
         def showing(block: Block, keys: Any, endpoint: Any, now_ns: int) -> None:
@@ -112,7 +112,7 @@ class Watch:
             return outputs
 
         self._pending: list[tuple[int, str]] = []
-        session.display.show = showing  # type: ignore[method-assign]
+        session.display.show_block = showing  # type: ignore[method-assign]
         session._taken = taking  # type: ignore[method-assign]
 
     def _hear(self, outputs: list[Output]) -> None:

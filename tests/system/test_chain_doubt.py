@@ -28,13 +28,13 @@ def still(**plan: Any) -> Bare:
 def shown_from_now(bare: Bare) -> list[str]:
     """Hashes of the blocks whose pools' books are shown from here on."""
     seen: list[str] = []
-    carry = bare.session.display.show
+    carry = bare.session.display.show_block
 
     def watch(block: Any, *given: Any) -> None:
         seen.append(block.head.hash)
         carry(block, *given)
 
-    bare.session.display.show = watch  # type: ignore[method-assign, assignment]
+    bare.session.display.show_block = watch  # type: ignore[method-assign, assignment]
     return seen
 
 

@@ -16,14 +16,15 @@ import msgspec
 
 from connectors.amm.curve import Curve
 from connectors.chain import ChainPlan
+from connectors.onchain.shelf import Shelf
+from connectors.onchain.states import Probed, State
 from connectors.units import MONEY_DECIMALS, SIZE_ONE
 from connectors.venues.evm.abi import Reading
 from connectors.venues.evm.batch import Batch
-from connectors.venues.evm.blocks import Block, Probed, State
+from connectors.venues.evm.blocks import Block
 from connectors.venues.evm.endpoint import Endpoint
 from connectors.venues.evm.gas import Gas
 from connectors.venues.evm.probe import requote_calls, requoted
-from connectors.venues.evm.publish import Shelf
 from connectors.venues.evm.reading import read
 from connectors.venues.evm.readings import alone, comparing
 

@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from connectors.amm.curve import Curve
+from connectors.onchain.states import State
 from connectors.venues.evm.rpc import Head
 
 KEPT: Final = 128
@@ -32,22 +32,16 @@ class Place(Enum):
     GAP = auto()
 
 
-class Probed(msgspec.Struct, frozen=True):
-    """A pool known by its own quotes at one block, rising: (quote paid, base received), (base paid, quote received)."""
-
-    asks: tuple[tuple[int, int], ...]
-    bids: tuple[tuple[int, int], ...]
-
-
-State = Curve | Probed | str  # a text: why this pool cannot be shown
-
-
 class Block(msgspec.Struct, frozen=True):
     """A block and the state of every pool after it, by market (its place in the plan); when we had all of that."""
 
     head: Head
     states: dict[int, State]
     arrived_ns: int = 0
+
+    @property
+    def number(self) -> int:
+        return self.head.number
 
 
 class Blocks:

@@ -22,9 +22,10 @@ from connectors.amm.curve import QuoteError
 from connectors.amm.tickmath import MAX_TICK, MIN_TICK
 from connectors.chain import PROBED, ChainPlan, PoolPlan
 from connectors.errors import WireError
+from connectors.onchain.states import Probed, State
 from connectors.venues.evm.abi import Reading
 from connectors.venues.evm.batch import Batch
-from connectors.venues.evm.blocks import Block, Blocks, Place, Probed, State
+from connectors.venues.evm.blocks import Block, Blocks, Place
 from connectors.venues.evm.endpoint import Endpoint, is_null
 from connectors.venues.evm.logs import Log, log_of_json
 from connectors.venues.evm.reading import apply, concerns, drifts, source

@@ -10,7 +10,7 @@ from typing import Final
 
 from connectors.amm.curve import Curve
 from connectors.chain import PoolKind, PoolPlan
-from connectors.errors import WireError
+from connectors.errors import PoolRefused, WireError
 from connectors.venues.evm.abi import WORD, ZERO_ADDRESS, Answers, Call, call, decode, words
 
 # QuoterV2; Slipstream's, which knows pools by their spacing
@@ -89,6 +89,8 @@ def quote_calls(pool: PoolPlan, i: int, j: int, amount: int, curve: Curve | None
             return _algebra(pool, "Input", token_in, token_out, amount)
         case PoolKind.BALANCER_V2:
             return [_balancer(pool, _GIVEN_IN, token_in, token_out, amount)]
+        case _:
+            raise PoolRefused(f"{pool.kind} is no kind of pool on an EVM chain")
 
 
 def exact_out_calls(pool: PoolPlan, i: int, j: int, amount: int) -> list[Call]:

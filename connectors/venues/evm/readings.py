@@ -6,19 +6,12 @@ from connectors.amm.concentrated import Concentrated
 from connectors.amm.curve import Curve
 from connectors.chain import ChainPlan, PoolPlan
 from connectors.errors import PoolRefused
+from connectors.onchain.shelf import sizes_of
+from connectors.onchain.states import Probed, State
 from connectors.units import MONEY_DECIMALS, SIZE_DECIMALS
 from connectors.venues.evm.abi import Reading
-from connectors.venues.evm.blocks import Probed, State
 from connectors.venues.evm.probe import probe_calls, probe_results
 from connectors.venues.evm.reading import differs, read, scalars
-
-
-def sizes_of(plan: ChainPlan, quote: str) -> tuple[int, ...]:
-    """The ladder's sizes in money ×1e9 for pools that quote in this token. Raises PoolRefused."""
-    sizes = plan.sizes_1e9.get(quote) or plan.sizes_1e9.get("", ())
-    if not sizes:
-        raise PoolRefused(f"no ladder sizes for the quote {quote}: set sizes_of.{quote}")
-    return sizes
 
 
 def reading(plan: ChainPlan, pool: PoolPlan, before: State = "") -> Reading[State]:

@@ -336,7 +336,7 @@ class ChainSession:
             before = self.shown.states
             keys = [key for key, state in block.states.items() if state is not before.get(key)]
         self.lost, self.shown = "", block
-        self.display.show(block, keys, followed, now_ns)
+        self.display.show_block(block, keys, followed, now_ns)
 
     def _lose(self, reason: str) -> None:
         self.lost, self.shown = reason, None

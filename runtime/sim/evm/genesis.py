@@ -186,6 +186,9 @@ class Genesis:
             case PoolKind.CURVE_STABLE | PoolKind.CURVE_META:
                 plain = _stable(plan.tokens, amounts, fee * 10_000 or _STABLE_FEE)
                 return self._seeded(CurveStable(address, tokens), plain, amounts)
+            case _:
+                msg = f"{plan.kind} is no kind of pool on an EVM chain"
+                raise ValueError(msg)
 
     def _v3(self, plan: PoolPlan, address: str, tokens: tuple[str, ...], prices: Prices) -> V3Pool:
         factory = self._factory(plan)

@@ -11,28 +11,24 @@ from typing import Final
 
 import msgspec
 
-from connectors.amm.concentrated import Concentrated
-from connectors.amm.constant_product import ConstantProduct
-from connectors.amm.curve import Curve, QuoteError
+from connectors.amm.curve import QuoteError
 from connectors.amm.ladder import Depth, Pair, from_quotes, grid, levels, measure, mid_1e9
 from connectors.amm.route import Source, chain_book
-from connectors.amm.stableswap import StableSwap
 from connectors.book import LEVELS, Level
 from connectors.chain import ChainPlan, PoolPlan
-from connectors.errors import NumberError, PoolRefused, Unpublishable
+from connectors.errors import PoolRefused, Unpublishable
 from connectors.events import BookLost, BookSnapshot, Notice
-from connectors.pool import PoolAmm, PoolGas, PoolType, PoolUpdate
+from connectors.onchain.between import depth_of
+from connectors.onchain.cost import SwapCost
+from connectors.onchain.record import amm_of
+from connectors.onchain.states import Moment, Probed, State
+from connectors.pool import PoolGas, PoolUpdate
 from connectors.session import Output
 from connectors.units import MONEY_DECIMALS, PRICE_DECIMALS, SIZE_ONE
-from connectors.venues.evm.blocks import Block, Probed, State
-from connectors.venues.evm.gas import Gas
-from connectors.venues.evm.probing import depth_of
-from connectors.venues.evm.readings import sizes_of
 
 MONEY_ONE: Final = 10**MONEY_DECIMALS
 DRIFT: Final = 100  # the grid is made anew when the price moved by more than one part in so many
 UNPRICED: Final = "gas has no price"
-X64: Final = 32  # bits between the contract's Q64.96 and the guest's Q64.64
 
 
 class Grid(msgspec.Struct, frozen=True):
@@ -58,7 +54,7 @@ class Shelf:
         self._price_1e9 = price_1e9
         self._markets = markets
         self.chain_markets = chain_markets
-        self._pairs = [_pair(pool) for pool in plan.pools]
+        self._pairs = [pair_of(pool) for pool in plan.pools]
         self._pools_of: dict[str, list[int]] = {}
         for key in markets:
             self._pools_of.setdefault(plan.pools[key].symbol, []).append(key)
@@ -91,7 +87,7 @@ class Shelf:
         """Why this market is not shown; empty while it is, or nothing was said of it yet."""
         return self._reasons.get(index, "")
 
-    def pools(self, block: Block, keys: Iterable[int], gas: Gas, now_ns: int) -> tuple[list[Output], set[str]]:
+    def pools(self, block: Moment, keys: Iterable[int], gas: SwapCost, now_ns: int) -> tuple[list[Output], set[str]]:
         """Ladders and curves of these pools; and the symbols whose own book is due."""
         out: list[Output] = []
         symbols: set[str] = set()
@@ -114,13 +110,13 @@ class Shelf:
                 out.append(BookSnapshot(index, bids, asks, None, LEVELS, ""))
         return out, symbols
 
-    def gas_changed(self, block: Block, gas: Gas, now_ns: int) -> tuple[list[Output], set[str]]:
+    def gas_changed(self, block: Moment, gas: SwapCost, now_ns: int) -> tuple[list[Output], set[str]]:
         """What the guests know of gas, where it is not that any more; and the symbols of those pools."""
         keys = [key for key in self.depths if self._gas.get(key) != gas.of_pool(self._plan.pools[key].gas_units)]
         updates: list[Output] = [self._update(key, block, gas, now_ns) for key in keys]
         return updates, {self._plan.pools[key].symbol for key in keys}
 
-    def chain(self, symbol: str, gas: Gas, worth_1e9: int) -> tuple[list[Level], list[Level]]:
+    def chain(self, symbol: str, gas: SwapCost, worth_1e9: int) -> tuple[list[Level], list[Level]]:
         """(bids, asks) of all pools of a symbol as one, whose quote is worth so much money. Raises Unpublishable."""
         keys = [key for key in self._pools_of.get(symbol, ()) if key in self.depths]
         if not keys:
@@ -214,41 +210,18 @@ class Shelf:
             out.append(Notice("warning", f"pool {pool.address} ({pool.kind}, {pool.symbol}) is not shown: {reason}"))
         return out
 
-    def _update(self, key: int, block: Block, gas: Gas, now_ns: int) -> PoolUpdate:
+    def _update(self, key: int, block: Moment, gas: SwapCost, now_ns: int) -> PoolUpdate:
         costs = self._gas[key] = gas.of_pool(self._plan.pools[key].gas_units)
         return PoolUpdate(self._markets[key], costs, amm_of(self._plan.pools[key], block, block.states[key], now_ns))
 
 
-def _pair(pool: PoolPlan) -> Pair:
+def sizes_of(plan: ChainPlan, quote: str) -> tuple[int, ...]:
+    """The ladder's sizes in money ×1e9 for pools that quote in this token. Raises PoolRefused."""
+    sizes = plan.sizes_1e9.get(quote) or plan.sizes_1e9.get("", ())
+    if not sizes:
+        raise PoolRefused(f"no ladder sizes for the quote {quote}: set sizes_of.{quote}")
+    return sizes
+
+
+def pair_of(pool: PoolPlan) -> Pair:
     return Pair(pool.base, pool.quote, pool.tokens[pool.base].decimals, pool.tokens[pool.quote].decimals)
-
-
-def amm_of(pool: PoolPlan, block: Block, state: State, now_ns: int) -> PoolAmm | None:
-    """The guest's record of a curve, in the contract's own order of tokens; None for what it cannot hold."""
-    try:
-        return _record(pool, block, state, now_ns)
-    except NumberError:
-        return None
-
-
-def _record(pool: PoolPlan, block: Block, state: State | Curve, now_ns: int) -> PoolAmm | None:
-    number = max(block.head.number, 1)
-    if isinstance(state, Concentrated):
-        return PoolAmm(
-            pool_type=PoolType.V3_CLMM, last_block=number, last_update_ns=now_ns, fee_ppm=state.fee_ppm,
-            sqrt_price_x64=state.sqrt_price_x96 >> X64, liquidity=state.liquidity, tick=state.tick,
-            tick_spacing=state.ticks.spacing,
-        )  # fmt: skip
-    if isinstance(state, ConstantProduct):
-        reserve0, reserve1 = state.reserves
-        return PoolAmm(
-            pool_type=PoolType.V2, last_block=number, last_update_ns=now_ns, fee_ppm=state.fee_ppm,
-            reserve0=reserve0, reserve1=reserve1,
-        )  # fmt: skip
-    if isinstance(state, StableSwap):
-        low, high = sorted((pool.base, pool.quote))
-        return PoolAmm(
-            pool_type=PoolType.STABLESWAP, last_block=number, last_update_ns=now_ns, fee_ppm=-(-state.fee // 10**4),
-            reserve0=state.balances[low], reserve1=state.balances[high],
-        )  # fmt: skip
-    return None

@@ -7,8 +7,8 @@ buyer pays lies below it, what a seller gets above.
 from collections.abc import Sequence
 
 from connectors.amm.ladder import Depth, Pair
+from connectors.onchain.states import Probed
 from connectors.units import SIZE_DECIMALS
-from connectors.venues.evm.blocks import Probed
 
 
 def depth_of(state: Probed, pair: Pair, sizes: Sequence[int]) -> Depth:
