@@ -19,6 +19,7 @@ import websockets
 from websockets.sync.client import ClientConnection, connect
 
 from connectors.errors import ConfigError, WireError
+from connectors.onchain.jsonrpc import RpcError, why
 from connectors.venues.evm.abi import (
     MULTICALL3,
     MULTICALL_MAX,
@@ -32,7 +33,7 @@ from connectors.venues.evm.abi import (
     separated,
     words,
 )
-from connectors.venues.evm.rpc import RpcError, is_revert, why
+from connectors.venues.evm.rpc import is_revert
 from runtime.net import LOOPBACK, reason_of
 
 TIMEOUT_S: Final = 30.0

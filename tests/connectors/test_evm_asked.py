@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from connectors.onchain.jsonrpc import request
 from connectors.orders import Asked
 from connectors.venues.evm import ETHEREUM
 from connectors.venues.evm.asked import READS, asked
-from connectors.venues.evm.rpc import request
 from tests.support.data import ROOT
 from tests.support.virtual_chain import EXACT, PROBED, Bare, chain_plan
 

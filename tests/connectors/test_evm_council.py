@@ -6,8 +6,9 @@ from typing import Final
 import pytest
 
 from connectors.chain import ChainPlan
+from connectors.onchain.asker import SECOND
 from connectors.venues.evm.council import agreeing, judge
-from connectors.venues.evm.endpoint import SECOND, Endpoint
+from connectors.venues.evm.endpoint import Endpoint
 from connectors.venues.evm.rpc import Head
 from tests.support.virtual_chain import V2, chain_plan
 

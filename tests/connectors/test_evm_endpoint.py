@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.onchain.asker import ANSWER_NS, PAUSE_NS, QUEUED_MAX, RATE_LIMITED, SECOND
+from connectors.onchain.jsonrpc import message_of
 from connectors.session import Output, Send
-from connectors.venues.evm.endpoint import ANSWER_NS, HEIGHTS_KEPT, PAUSE_NS, QUEUED_MAX, RATE_LIMITED, SECOND, Endpoint
-from connectors.venues.evm.rpc import Head, message_of
+from connectors.venues.evm.endpoint import HEIGHTS_KEPT, Endpoint
+from connectors.venues.evm.rpc import Head
 
 
 class Desk:

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from connectors.amm.stableswap import StableSwap
 from connectors.chain import PoolKind
 from connectors.errors import PoolRefused, WireError
+from connectors.onchain.jsonrpc import RpcError, message_of, text_of, why
 from connectors.venues.evm import abi
 from connectors.venues.evm.logs import log_of_json
 from connectors.venues.evm.reading import differs, read, scalars
-from connectors.venues.evm.rpc import RpcError, head_of, is_revert, message_of, text_of, why
+from connectors.venues.evm.rpc import head_of, is_revert
 from tests.support.evm_contracts import DAI, POOL, QUOTER, USDC, USDT, WETH, Contracts, plan
 from tests.support.evm_pools import Stable
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.instrument import Instrument
+from connectors.onchain.jsonrpc import request
 from connectors.orders import AmendOrder, Approved, CancelAll, CancelOrder, NewOrder, OrderType
 from connectors.session import Send
 from connectors.venues.evm.asked import asked as evm_asked
-from connectors.venues.evm.rpc import request
 from connectors.venues.kraken.asked import asked as kraken_asked
 from connectors.venues.kraken.orders import KrakenOrders
 from risk.denial import DenyReason

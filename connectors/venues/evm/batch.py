@@ -16,9 +16,10 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from connectors.errors import PoolRefused, QuoteError, WireError
+from connectors.onchain.jsonrpc import text_of
 from connectors.venues.evm.abi import Answers, Call, Reading, aggregated, from_hex, separated
 from connectors.venues.evm.endpoint import Endpoint
-from connectors.venues.evm.rpc import is_revert, text_of
+from connectors.venues.evm.rpc import is_revert
 
 CALLS_A_CHUNK: Final = 400
 STAGES_MAX: Final = 32  # a reading that never ends would ask for ever

@@ -13,7 +13,8 @@ from typing import Final
 import msgspec
 
 from connectors.chain import ChainPlan
-from connectors.venues.evm.endpoint import SECOND, Endpoint
+from connectors.onchain.asker import SECOND
+from connectors.venues.evm.endpoint import Endpoint
 from connectors.venues.evm.rpc import Head
 
 SETTLED: Final = 2  # blocks below the lower head: nearer to it honest nodes may differ for a moment …

@@ -8,6 +8,8 @@ import msgspec
 
 from connectors.chain import ChainPlan
 from connectors.events import Notice
+from connectors.onchain.asker import SECOND
+from connectors.onchain.jsonrpc import text_of
 from connectors.onchain.states import Moment
 from connectors.onchain.window import Window
 from connectors.session import Output, SessionPlan
@@ -15,9 +17,8 @@ from connectors.venues.evm.abi import quantity
 from connectors.venues.evm.audit import PPM_A_BP, Check, requoting
 from connectors.venues.evm.batch import Batch
 from connectors.venues.evm.blocks import Block
-from connectors.venues.evm.endpoint import SECOND, Endpoint
+from connectors.venues.evm.endpoint import Endpoint
 from connectors.venues.evm.gas import Gas
-from connectors.venues.evm.rpc import text_of
 
 GAS_NS: Final = 10 * SECOND
 

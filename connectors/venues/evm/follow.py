@@ -22,11 +22,12 @@ from connectors.amm.curve import QuoteError
 from connectors.amm.tickmath import MAX_TICK, MIN_TICK
 from connectors.chain import PROBED, ChainPlan, PoolPlan
 from connectors.errors import WireError
+from connectors.onchain.jsonrpc import is_null
 from connectors.onchain.states import Probed, State
 from connectors.venues.evm.abi import Reading
 from connectors.venues.evm.batch import Batch
 from connectors.venues.evm.blocks import Block, Blocks, Place
-from connectors.venues.evm.endpoint import Endpoint, is_null
+from connectors.venues.evm.endpoint import Endpoint
 from connectors.venues.evm.logs import Log, log_of_json
 from connectors.venues.evm.reading import apply, concerns, drifts, source
 from connectors.venues.evm.readings import alone, comparing, reading

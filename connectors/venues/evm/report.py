@@ -9,11 +9,11 @@ from connectors.amm.constant_product import ConstantProduct
 from connectors.amm.curve import Curve
 from connectors.amm.stableswap import FEE_ONE, StableSwap
 from connectors.chain import PoolPlan
+from connectors.onchain.asker import SECOND
 from connectors.onchain.record import amm_of
 from connectors.onchain.states import Probed, State
 from connectors.pool import PoolAmm, PoolGas
 from connectors.venues.evm.audit import Check
-from connectors.venues.evm.endpoint import SECOND
 from connectors.venues.evm.rpc import Head
 from connectors.venues.evm.session import ChainSession
 

@@ -1,50 +1,22 @@
-"""JSON-RPC as an Ethereum node speaks it over a WebSocket: requests, answers, new heads. No state.
+"""What an Ethereum node tells beyond JSON-RPC itself: heads and their blooms, reverts. No state.
 
 https://ethereum.org/en/developers/docs/apis/json-rpc/ · https://geth.ethereum.org/docs/interacting-with-geth/rpc/pubsub
-
-    {"jsonrpc":"2.0","id":7,"result":"0xa4b1"}
-    {"jsonrpc":"2.0","id":8,"error":{"code":-32000,"message":"header not found"}}
-    {"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":"0x9c…","result":{"number":"0x1b4", …}}}
 """
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from connectors.errors import WireError
+from connectors.onchain.jsonrpc import is_null
 from connectors.venues.evm.abi import from_hex, keccak, quantity
 
-NULL: Final = b"null"
 BLOOM_BYTES: Final = 256
-_TEXT_MAX: Final = 200
 _REVERTED: Final = 3  # geth's code of a call that reverted
 _REVERT_WORDS: Final = (
     "revert", "opcode", "out of gas", "stack underflow", "stack overflow", "stack limit", "invalid jump", "evm error",
 )  # fmt: skip
 _HASH_CHARS: Final = 2 + 64
-
-
-class RpcError(msgspec.Struct, frozen=True):
-    """What a node refuses with. −32005 and HTTP's 429 are its rate limit; 3 is a revert."""
-
-    code: int = 0
-    message: str = ""
-
-
-class _Params(msgspec.Struct):
-    subscription: str
-    result: msgspec.Raw
-
-
-class Message(msgspec.Struct):
-    """Any frame: an answer (`id`, and `result` or `error`) or a notification (`params`)."""
-
-    id: int | str | None = None
-    result: msgspec.Raw = msgspec.Raw(NULL)
-    error: RpcError | None = None
-    method: str = ""
-    params: _Params | None = None
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -67,28 +39,12 @@ class _RawHead(msgspec.Struct, rename="camel"):
     logs_bloom: str | None = None
 
 
-_decode_message = msgspec.json.Decoder(Message).decode
 _decode_head = msgspec.json.Decoder(_RawHead).decode
-_decode_text = msgspec.json.Decoder(str).decode
-_encode = msgspec.json.Encoder().encode
-
-
-def request(number: int, method: str, params: Sequence[Any]) -> bytes:
-    """One request."""
-    return _encode({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
-
-
-def message_of(frame: bytes) -> Message:
-    """One frame. Raises WireError."""
-    try:
-        return _decode_message(frame)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise WireError(f"no JSON-RPC: {error}") from error
 
 
 def head_of(raw: msgspec.Raw) -> Head | None:
     """A header, or None for `null`, which is how a node says that it has no such block. Raises WireError."""
-    if bytes(raw) == NULL:
+    if is_null(raw):
         return None
     try:
         found = _decode_head(raw)
@@ -110,19 +66,6 @@ def hash_of(text: str) -> str:
         raise WireError(f"{text[:80]!r} is no hash")
     from_hex(text)
     return text.lower()
-
-
-def text_of(raw: msgspec.Raw) -> str:
-    """A JSON string: a subscription's id, a number, data. Raises WireError."""
-    try:
-        return _decode_text(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise WireError(f"{bytes(raw)[:80]!r} is no text") from error
-
-
-def why(error: RpcError) -> str:
-    """The node's own words, short."""
-    return f"{error.message[:_TEXT_MAX]} ({error.code})"
 
 
 def is_revert(why_not: str) -> bool:

@@ -21,17 +21,19 @@ import msgspec
 from connectors.chain import ChainPlan
 from connectors.errors import ConfigError, WireError
 from connectors.events import Notice
+from connectors.onchain.asker import SECOND, UNANSWERED
+from connectors.onchain.jsonrpc import is_null, message_of, text_of
 from connectors.session import PUBLIC, Output, Reconnect, SessionPlan, WakeAt
 from connectors.venues.evm.abi import quantity
 from connectors.venues.evm.audit import Differences, reconcile
 from connectors.venues.evm.blocks import Block
 from connectors.venues.evm.council import Verdict, agreeing
 from connectors.venues.evm.display import Display
-from connectors.venues.evm.endpoint import SECOND, UNANSWERED, Endpoint, is_null
+from connectors.venues.evm.endpoint import Endpoint
 from connectors.venues.evm.follow import Follower
 from connectors.venues.evm.logs import log_of_json
 from connectors.venues.evm.reading import source
-from connectors.venues.evm.rpc import head_of, message_of, text_of
+from connectors.venues.evm.rpc import head_of
 from connectors.venues.evm.trust import Trust
 
 TICK_NS: Final = SECOND // 4

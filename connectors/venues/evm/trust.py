@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from connectors.chain import ChainPlan
+from connectors.onchain.asker import SECOND
 from connectors.venues.evm.council import Verdict, judge
-from connectors.venues.evm.endpoint import SECOND, Endpoint
+from connectors.venues.evm.endpoint import Endpoint
 
 HELD_NS: Final = 60 * SECOND
 NEW_NS: Final = 3 * SECOND
