@@ -18,9 +18,7 @@ a plain web3 client (`.ci/install`). Either is left out, with a word, where it i
 
 import argparse
 import gc
-import importlib
 import json
-import logging
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -39,6 +37,7 @@ from connectors.amm.stableswap import StableSwap
 from connectors.amm.tickmath import sqrt_at
 from connectors.amm.ticks import TickMap
 from connectors.book import L2Book
+from tests.support.amm_oracles import curvesim_pool
 from tests.support.data import data_folder
 from tests.support.ladders import MONEY
 
@@ -195,11 +194,7 @@ def lines() -> Lines:
 
 def beside_curvesim() -> Run:
     """curvesim's pool swaps for good, so it is given its balances back each time."""
-    try:
-        pool_class = importlib.import_module("curvesim.pool").CurvePool
-    except ImportError:
-        pytest.skip("curvesim is not installed: uv pip install -r .ci/oracles.txt")
-    logging.disable()  # its import makes every library tell everything
+    pool_class = curvesim_pool()
     ours = stable_pool()
     theirs = pool_class(
         A=ours.amp // 100, D=list(ours.balances), n=2, rates=list(ours.rates), fee=ours.fee, admin_fee=0
