@@ -19,6 +19,7 @@ from connectors.session import AUDIT, PRIVATE, REST, Reconnect, Send, WakeAt
 from risk.states import ALL, TradingState
 from risk.switchboard import GATEWAY
 from runtime import traps
+from runtime.calls import SCHEMES, CallDoor
 from runtime.clock import Clock, SystemClock
 from runtime.control import ControlServer, Request
 from runtime.decisions import Explainer
@@ -70,7 +71,7 @@ class Live:
             keeper.attach(self.session, self._exit.seal, self._journal_failed)
         self.clock = clock or SystemClock()
         self._tape: TapeWriter | None = None
-        self._links: dict[tuple[str, str], VenueLink | RestDoor] = {}
+        self._links: dict[tuple[str, str], VenueLink | RestDoor | CallDoor] = {}
         for venue in spec.venues:
             self._connect(venue, urls[venue.venue.name], (vaults or {}).get(venue.venue.name))
         self._timer: asyncio.TimerHandle | None = None
@@ -93,9 +94,11 @@ class Live:
                 if venue.trading is None or vault is None:
                     msg = f"{venue.name} has a REST link and no key"
                     raise ValueError(msg)
-                door: VenueLink | RestDoor = RestDoor(
+                door: VenueLink | RestDoor | CallDoor = RestDoor(
                     venue.name, venue.trading, url, vault, self.feed, self._screen.tell
                 )
+            elif url.startswith(SCHEMES):
+                door = CallDoor(venue.name, link, url, self.feed, self._screen.tell)
             else:
                 secrets = vault if link == PRIVATE else None
                 door = VenueLink(

@@ -10,31 +10,24 @@ given up, the next question has its turn, which no cancel shortens to less than 
 
 import asyncio
 import re
-import ssl
 from collections import deque
 from typing import Final
-from urllib.parse import urlsplit
 
 import httpx2
 
 from connectors.session import REST, Trading
-from runtime.dialling import LOOPBACK
+from runtime.fetching import ANSWER_S, FAILURES, client_of, fetched, never_left, tls_for, why_not
 from runtime.inputs import Frame
-from runtime.net import Feed, Tell, reason_of, shown
+from runtime.net import Feed, Tell
 from runtime.vault import KEY, SIGNS, Vault
 
 WAITING_MAX: Final = 256
-ANSWER_BYTES_MAX: Final = 16 * 2**20
-ANSWER_S: Final = 10.0  # for the whole exchange
 CANCEL_S: Final = 5.0  # of a cancel: the next one waits for it
 TURN_S: Final = 2.0  # of a question whose turn it is, though cancels wait
 CANCELS_IN_A_ROW: Final = 3  # before a question that waits has its turn
-CONNECT_S: Final = 5.0
-IDLE_S: Final = 30.0  # a connection that was not used for that long is not used again
 GIVEN_UP: Final = b"no answer: given up for a cancel"
 PUBLIC_PATHS: Final = "/0/public/"
 _PATH: Final = re.compile(r"/[\x21-\x7e]{0,400}")
-_PRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 
 
 class RestDoor:
@@ -46,7 +39,6 @@ class RestDoor:
         self.venue = venue
         self._trading = trading
         self._base_url = base_url.rstrip("/")
-        self._is_here = urlsplit(self._base_url).hostname in LOOPBACK
         self._vault = vault
         self._feed = feed
         self._tell = tell
@@ -61,7 +53,7 @@ class RestDoor:
             problem = f"{WAITING_MAX} requests are waiting already"
         if problem:
             self._tell(f"{self.venue}: {request.path or 'a request'} was not sent: {problem}", "error")
-            asyncio.get_running_loop().call_soon(self._answer, request, 0, _never_left(problem))
+            asyncio.get_running_loop().call_soon(self._answer, request, 0, never_left(problem))
             return False
         lane.put(request)
         return True
@@ -81,18 +73,10 @@ class RestDoor:
 
     async def run(self) -> None:
         """Until cancelled. Each lane has a connection of its own: what one gives up, the other never gets."""
-        tls = httpx2.create_ssl_context(trust_env=not self._is_here)  # 50 ms each: one for both
-        async with self._client(tls) as private, self._client(tls) as public, asyncio.TaskGroup() as group:
+        tls, url = tls_for(self._base_url), self._base_url
+        async with client_of(url, tls) as private, client_of(url, tls) as public, asyncio.TaskGroup() as group:
             group.create_task(self._work(private, self._private))
             group.create_task(self._work(public, self._public))
-
-    def _client(self, tls: ssl.SSLContext) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(
-            verify=tls, follow_redirects=False, trust_env=not self._is_here, http2=False,
-            timeout=httpx2.Timeout(ANSWER_S, connect=CONNECT_S),
-            limits=httpx2.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_S),
-            headers={"User-Agent": "venuegate", "Accept-Encoding": "identity"},
-        )  # fmt: skip
 
     async def _work(self, client: httpx2.AsyncClient, lane: "_Lane") -> None:
         while True:
@@ -111,30 +95,17 @@ class RestDoor:
         except (OSError, ValueError) as error:
             problem = str(error)
             self._tell(f"{self.venue}: {request.path} was not sent: {problem}", "error")
-            return 0, _never_left(problem)
+            return 0, never_left(problem)
         within_s = CANCEL_S if request.is_cancel else ANSWER_S
         request.limit = limit = asyncio.timeout(within_s)
         request.sent_s = asyncio.get_running_loop().time()
         try:
-            async with (
-                limit,
-                client.stream(method, url, headers=headers, content=content) as response,
-            ):
-                coding = response.headers.get("content-encoding", "identity")
-                if coding != "identity":
-                    return 0, b"no answer: it is compressed, which was not asked for"
-                body = bytearray()
-                async for part in response.aiter_raw():
-                    body += part
-                    if len(body) > ANSWER_BYTES_MAX:
-                        return 0, b"no answer: it is longer than %d bytes" % ANSWER_BYTES_MAX
-                return response.status_code, bytes(body)
+            async with limit:
+                return await fetched(client, method, url, headers, content)
         except TimeoutError:
             return 0, GIVEN_UP if request.is_given_up else b"no answer: none within %d s" % within_s
-        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-            return 0, _never_left(f"cannot reach {shown(self._base_url)} ({_words(error)})")
-        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, ValueError) as error:
-            return 0, f"no answer: {_words(error)}".encode()
+        except FAILURES as error:
+            return 0, why_not(error, self._base_url)
 
     def _prepare(self, request: "_Request") -> tuple[str, str, dict[str, str], bytes | None]:
         """Method, address, headers and body. Raises ValueError and OSError, whose words hold no secret, for a request
@@ -243,11 +214,3 @@ class _Lane:
     def done(self) -> None:
         if not self.cancels and not self.waiting:
             self.idle.set()
-
-
-def _never_left(problem: str) -> bytes:
-    return f"never left: {problem}".encode()
-
-
-def _words(error: Exception) -> str:
-    return _PRINTABLE.sub("?", f"{type(error).__name__}: {reason_of(error)}")

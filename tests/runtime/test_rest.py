@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime import rest
+from runtime import fetching, rest
 from runtime.keylock import Counted
 from runtime.vault import Vault
 from tests.support.rest_door import LIMIT_S, always, running
@@ -149,7 +149,7 @@ async def test_a_dripping_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
 )  # fmt: skip
 async def test_what_is_no_whole_answer_is_none(said: bytes | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Closed before or within the answer, no HTTP, compressed, too long."""
-    monkeypatch.setattr(rest, "ANSWER_BYTES_MAX", 1000)
+    monkeypatch.setattr(fetching, "ANSWER_BYTES_MAX", 1000)
 
     async def answer(asked: Asked) -> bytes | None:
         return http(b"good") if asked.path.endswith("Balance") else said
