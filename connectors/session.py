@@ -29,10 +29,10 @@ class Send(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     `approval`: of the order they carry, its number; 0 for everything else. `more`: of further orders in the same bytes.
 
-    On the REST link, and on any link whose address is HTTP's: `<id> <path>`, a newline, then the body as the venue takes
-    it, form-encoded or JSON, without what signing adds; no path is secret. The answer comes as a Frame of that link:
-    `<id> <status>`, a newline, the body. Status 0: no answer, and nobody knows what became of the request; the body says
-    what happened, in words. A link of HTTP calls without a key is posted to at its address: the path is `/`.
+    On the REST link, and on any link whose address is HTTP's: `<id> <path>`, a newline, then the body as the venue
+    takes it, form-encoded or JSON, without what signing adds; no path is secret. The answer comes as a Frame of that
+    link: `<id> <status>`, a newline, the body. Status 0: no answer, and nobody knows what became of the request; the
+    body says what happened, in words. A link of HTTP calls without a key is posted to at its address: path `/`.
     """
 
     link: str

@@ -11,7 +11,7 @@ from typing import Final, Self
 import msgspec
 
 from connectors.amm.curve import Quote, QuoteError
-from connectors.amm.swapstep import MILLION, paid_for, taken_for, whole
+from connectors.amm.swapstep import MILLION, X96
 from connectors.amm.tickmath import MAX_SQRT, MIN_SQRT, tick_at
 from connectors.amm.ticks import LIQUIDITY_END, Path, TickMap
 
@@ -51,7 +51,7 @@ class Concentrated(msgspec.Struct, frozen=True):
             raise QuoteError(f"an amount of {amount} cannot be swapped")
         path = self._path(down)
         fee, start = self.fee_ppm, self.sqrt_price_x96
-        taken, paid = whole(start, path.prices[0], self.liquidity, fee, down)
+        taken, paid = X96.whole(start, path.prices[0], self.liquidity, fee, down)
         rest = amount - (paid if exact_out else taken)
         if rest >= 0:
             sums = path.paid if exact_out else path.taken
@@ -66,10 +66,10 @@ class Concentrated(msgspec.Struct, frozen=True):
             at, rest, taken, paid = -1, amount, 0, 0
             price, liquidity, tick = start, self.liquidity, self.tick
         if exact_out:
-            after, cost = taken_for(price, liquidity, rest, fee, down)
+            after, cost = X96.taken_for(price, liquidity, rest, fee, down)
             taken, paid = taken + cost, amount
         else:
-            after, proceeds = paid_for(price, liquidity, rest, fee, down)
+            after, proceeds = X96.paid_for(price, liquidity, rest, fee, down)
             taken, paid = amount, paid + proceeds
         if after == path.prices[at + 1]:  # by rounding alone, with liquidity above 2^96: the pool crosses all the same
             return self._quote(taken, paid, after, path.liquidity[at + 1], path.ticks[at + 1])
@@ -87,11 +87,11 @@ class Concentrated(msgspec.Struct, frozen=True):
         """The other side of each amount, going in or coming out: whole steps are summed once, each amount pays for its
         last step only."""
         down, results = _downwards(i, j), []
-        part = taken_for if is_out else paid_for
+        part = X96.taken_for if is_out else X96.paid_for
         try:
             path = self._path(down)
             fee, start, liquidity = self.fee_ppm, self.sqrt_price_x96, self.liquidity
-            first, other = whole(start, path.prices[0], liquidity, fee, down)
+            first, other = X96.whole(start, path.prices[0], liquidity, fee, down)
             sums, others = path.taken, path.paid
             if is_out:
                 first, other, sums, others = other, first, others, sums

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from connectors.amm.curve import Beyond, QuoteError
-from connectors.amm.swapstep import whole
+from connectors.amm.swapstep import X96
 from connectors.amm.tickmath import MAX_SQRT, MAX_TICK, MIN_SQRT, MIN_TICK, sqrt_at
 
 LIQUIDITY_END: Final = 1 << 128
@@ -20,7 +20,7 @@ _WORD_TICKS: Final = 256
 _PATHS_KEPT: Final = 32
 _STEPS_KEPT: Final = 1 << 14
 
-Steps = dict[tuple[int, int, int, int], tuple[int, int]]
+Amounts = dict[tuple[int, int, int, int], tuple[int, int]]
 
 
 class Path:
@@ -64,7 +64,7 @@ class Path:
         key = origin, self._stop, liquidity, self._fee_ppm
         step = self._map.steps.get(key)
         if step is None:
-            step = self._map.steps[key] = whole(start, self.prices[-1], liquidity, self._fee_ppm, self._down)
+            step = self._map.steps[key] = X96.whole(start, self.prices[-1], liquidity, self._fee_ppm, self._down)
         self.taken.append(self.taken[-1] + step[0])
         self.paid.append(self.paid[-1] + step[1])
 
@@ -103,7 +103,7 @@ class TickMap:
             self._ticks = {tick: entry for tick, entry in ticks.items() if self.low <= tick <= self.high}
         self._sorted = sorted(self._ticks)
         self._paths: dict[tuple[int, int, int, bool], Path] = {}
-        self.steps: Steps = {}  # a step's amounts follow from its key alone: every map made from this one shares them
+        self.steps: Amounts = {}  # a step's amounts follow from its key alone: every map made from this one shares them
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TickMap):

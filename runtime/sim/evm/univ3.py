@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 from connectors.amm.concentrated import Concentrated
 from connectors.amm.curve import Quote, QuoteError
-from connectors.amm.swapstep import amount0, amount0_up, amount1, amount1_up
+from connectors.amm.swapstep import X96
 from connectors.amm.tickmath import MAX_SQRT, MAX_TICK, MIN_SQRT, MIN_TICK, sqrt_at, tick_at
 from connectors.amm.ticks import TickMap
 from runtime.sim.evm.abi import ZERO, Event, Function, created, encode, functions, keccak, sort_tokens
@@ -231,7 +231,7 @@ class V3Pool(Pool):
         bottom, top = sqrt_at(low), sqrt_at(high)
         # the tick decides as in the contract; it and the price may disagree by one at a border
         price = bottom if curve.tick < low else top if curve.tick >= high else curve.sqrt_price_x96
-        zero, one = (amount0_up, amount1_up) if up else (amount0, amount1)
+        zero, one = (X96.amount0_up, X96.amount1_up) if up else (X96.amount0, X96.amount1)
         return zero(price, top, liquidity), one(bottom, price, liquidity)
 
     def _paid(self, run: Run, amounts: tuple[int, int], pay: Pay, reason: str) -> None:
