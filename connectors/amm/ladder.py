@@ -32,6 +32,7 @@ _VALUE_DECIMALS: Final = PRICE_DECIMALS + SIZE_DECIMALS  # of price × size
 _BPS: Final = 10_000
 NO_PRICE: Final = "no price"
 _DEPTH_STEPS: Final = 22
+_LEAST_END: Final = 1 << 64  # no pool takes less than this for too little
 EMPTY: Final = "no liquidity"
 TOO_SMALL: Final = "price below 1e-9"
 TOO_LARGE: Final = "price beyond 63 bits at 1e-9"
@@ -206,6 +207,8 @@ def depth_to(curve: Curve, pair: Pair, bps: int, *, is_ask: bool) -> int:
 
     low, found = 0, 0
     step = 1
+    while step < _LEAST_END and base_of(step) is None:  # so little that some pools refuse it, for it would buy nothing
+        step <<= 1
     while step < 1 << 200 and base_of(step) is not None:
         step <<= 1
     for _ in range(_DEPTH_STEPS):
