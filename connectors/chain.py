@@ -14,16 +14,17 @@ from typing import Final, NoReturn
 
 import msgspec
 
+from connectors.base58 import key_bytes
 from connectors.book import LEVELS
 from connectors.errors import ConfigError
 from connectors.pool import Protocol
 
 DECIMALS_MAX: Final = 36  # Curve's rates are 10^(36 − decimals)
+COMMITMENTS: Final = ("confirmed", "processed", "finalized")
+ARRAYS_MAX: Final = 40  # each side: with what else a pool needs, below the 100 accounts of one answer
 _PPM: Final = 10**6
 _U64: Final = 2**64 - 1
 _ADDRESS: Final = re.compile("0x[0-9a-fA-F]{40}")
-_BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-_KEY: Final = re.compile(f"[{_BASE58}]{{32,44}}")
 _POOL_ID: Final = re.compile("0x[0-9a-fA-F]{64}")
 _PAIR: Final = re.compile("[^/]+/[^/]+")
 
@@ -134,7 +135,8 @@ class ChainPlan(msgspec.Struct, frozen=True, kw_only=True):
     the ladder, rising; "" is for every other quote. `is_gross`: prices without the pool's fee. `split_above_1e9`: from
     this size on the chain's own book may split an order over pools. `check_every`: one in so many of its emissions is
     requoted on the chain, `check_bps` off is suppressed. `native`: the native coin's symbol with money, `ETH/USD`.
-    `par`: names of tokens that count as that money, one for one.
+    `par`: names of tokens that count as that money, one for one. Solana's alone: `commitment`, at which everything is
+    read (processed may be rolled back), and `arrays`, how many tick arrays in use are read each side of the price.
     """
 
     chain_id: int
@@ -155,11 +157,16 @@ class ChainPlan(msgspec.Struct, frozen=True, kw_only=True):
     check_every: int = 10
     check_bps: int = 25
     genesis: str = ""
+    commitment: str = "confirmed"
+    arrays: int = 5
 
     def __post_init__(self) -> None:
         place = f"chain {self.chain_id}"
         _check_range(self, place, 1, _U64, "chain_id", "block_time_ns", "stale_after_ns", "reconcile_blocks",
                      "calls_per_s", "check_every", "check_bps")  # fmt: skip
+        _check_range(self, place, 1, ARRAYS_MAX, "arrays")
+        if self.commitment not in COMMITMENTS:
+            _refuse(place, f"commitment {self.commitment[:80]!r} is not one of {', '.join(COMMITMENTS)}")
         _check_range(self, place, 0, _U64, "split_above_1e9")
         if not self.links or not all(self.links) or len(set(self.links)) < len(self.links):
             _refuse(place, f"links {', '.join(self.links) or 'none'} are not names, each once")
@@ -197,20 +204,6 @@ def _check_contracts(place: str, pools: tuple[PoolPlan, ...]) -> None:
 def calls_of(link: str) -> str:
     """The link of an endpoint's HTTP calls, beside that of its WebSocket."""
     return f"{link}.http"
-
-
-def key_bytes(text: str) -> bytes:
-    """The 32 bytes of a Solana key in base58. Raises ValueError."""
-    if not _KEY.fullmatch(text):
-        raise ValueError(f"{text[:80]!r} is no key: 32 to 44 letters and digits of base58 are wanted")
-    value = 0
-    for letter in text:
-        value = value * 58 + _BASE58.index(letter)
-    zeros = len(text) - len(text.lstrip("1"))
-    size = (value.bit_length() + 7) // 8
-    if zeros + size != 32:
-        raise ValueError(f"{text} is {zeros + size} bytes, a key has 32")
-    return bytes(zeros) + value.to_bytes(size)
 
 
 def _check_address(place: str, name: str, text: str, *, is_key: bool = False) -> None:

@@ -12,6 +12,7 @@ from enum import IntEnum
 
 import msgspec
 
+from connectors.base58 import key_text
 from connectors.errors import ConfigError, NumberError
 
 ADDRESS_BYTES = 32
@@ -102,9 +103,10 @@ class PoolId(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def name(self) -> str:
-        """`ETH/USD@0xc6962004…`: 20 bytes of an EVM address, else all 32; the pair where it is not the first."""
-        is_evm = not any(self.address[EVM_BYTES:])
-        address = f"0x{self.address[:EVM_BYTES].hex()}" if is_evm else self.address.hex()
+        """`ETH/USD@0xc6962004…`, `SOL/USD@Czfq3xZZ…`: the address as its chain writes it; the pair where it is not the
+        first."""
+        is_key = self.venue_id == DexVenue.DEX_SOL
+        address = key_text(self.address) if is_key else f"0x{self.address[:EVM_BYTES].hex()}"
         return f"{self.symbol}@{address}{f'#{self.pair_index}' if self.pair_index else ''}"
 
     def _unfit(self, problem: str, mend: str) -> ConfigError:

@@ -5,29 +5,37 @@ from typing import Final
 from connectors.amm.concentrated import Concentrated
 from connectors.amm.constant_product import ConstantProduct
 from connectors.amm.curve import Curve
+from connectors.amm.raydium import Raydium
 from connectors.amm.stableswap import StableSwap
+from connectors.amm.whirlpool import Whirlpool
 from connectors.chain import PoolPlan
 from connectors.errors import NumberError
-from connectors.onchain.states import Moment, State
+from connectors.onchain.states import State
 from connectors.pool import PoolAmm, PoolType
 
 X64: Final = 32  # bits between Uniswap's Q64.96 and the guest's Q64.64
 
 
-def amm_of(pool: PoolPlan, moment: Moment, state: State, now_ns: int) -> PoolAmm | None:
-    """The guest's record of a curve, in the contract's own order of tokens; None for what it cannot hold."""
+def amm_of(pool: PoolPlan, number: int, state: State, now_ns: int) -> PoolAmm | None:
+    """The guest's record of a curve at a block or slot, in the contract's own order of tokens; None for what it cannot
+    hold."""
     try:
-        return _record(pool, moment, state, now_ns)
+        return _record(pool, max(number, 1), state, now_ns)
     except NumberError:
         return None
 
 
-def _record(pool: PoolPlan, moment: Moment, state: State | Curve, now_ns: int) -> PoolAmm | None:
-    number = max(moment.number, 1)
+def _record(pool: PoolPlan, number: int, state: State | Curve, now_ns: int) -> PoolAmm | None:
     if isinstance(state, Concentrated):
         return PoolAmm(
             pool_type=PoolType.V3_CLMM, last_block=number, last_update_ns=now_ns, fee_ppm=state.fee_ppm,
             sqrt_price_x64=state.sqrt_price_x96 >> X64, liquidity=state.liquidity, tick=state.tick,
+            tick_spacing=state.ticks.spacing,
+        )  # fmt: skip
+    if isinstance(state, Raydium | Whirlpool):
+        return PoolAmm(
+            pool_type=PoolType.V3_CLMM, last_block=number, last_update_ns=now_ns, fee_ppm=state.fee_ppm,
+            sqrt_price_x64=state.sqrt_price_x64, liquidity=state.liquidity, tick=state.tick,
             tick_spacing=state.ticks.spacing,
         )  # fmt: skip
     if isinstance(state, ConstantProduct):

@@ -212,7 +212,8 @@ class Shelf:
 
     def _update(self, key: int, block: Moment, gas: SwapCost, now_ns: int) -> PoolUpdate:
         costs = self._gas[key] = gas.of_pool(self._plan.pools[key].gas_units)
-        return PoolUpdate(self._markets[key], costs, amm_of(self._plan.pools[key], block, block.states[key], now_ns))
+        amm = amm_of(self._plan.pools[key], block.number_of(key), block.states[key], now_ns)
+        return PoolUpdate(self._markets[key], costs, amm)
 
 
 def sizes_of(plan: ChainPlan, quote: str) -> tuple[int, ...]:

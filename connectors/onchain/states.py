@@ -19,10 +19,10 @@ State = Curve | Probed | str  # a text: why this pool cannot be shown
 
 
 class Moment(Protocol):
-    """Every pool's state, by its place in the plan, at one block or slot."""
-
-    @property
-    def number(self) -> int: ...
+    """Every pool's state, by its place in the plan."""
 
     @property
     def states(self) -> Mapping[int, State]: ...
+
+    def number_of(self, key: int) -> int:
+        """The block or slot that this pool's state is of."""

@@ -23,6 +23,7 @@ from connectors.errors import ConfigError, WireError
 from connectors.events import Notice
 from connectors.onchain.asker import SECOND, UNANSWERED
 from connectors.onchain.jsonrpc import is_null, message_of, text_of
+from connectors.onchain.report import Report
 from connectors.session import PUBLIC, Output, Reconnect, SessionPlan, WakeAt
 from connectors.venues.evm.abi import quantity
 from connectors.venues.evm.audit import Differences, reconcile
@@ -33,6 +34,7 @@ from connectors.venues.evm.endpoint import Endpoint
 from connectors.venues.evm.follow import Follower
 from connectors.venues.evm.logs import log_of_json
 from connectors.venues.evm.reading import source
+from connectors.venues.evm.report import report
 from connectors.venues.evm.rpc import head_of
 from connectors.venues.evm.trust import Trust
 
@@ -130,6 +132,10 @@ class ChainSession:
         self._out += self.display.shelf.drop(instrument, reason)
         self._tell(f"market {instrument}: {reason}")
         return self._taken(now_ns)
+
+    def report(self) -> Report:
+        """Where it stands now: `connectors.onchain.report.Reporting`."""
+        return report(self)
 
     # --- endpoints -------------------------------------------------------------------------------------------------
 
