@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from connectors.base58 import key_bytes
 from connectors.chain import GasModel, PoolKind, PoolPlan, Token
 from connectors.errors import ConfigError
 from connectors.pool import DexVenue, Protocol
@@ -24,8 +25,11 @@ NAMES: Final = {
     DexVenue.DEX_BASE: "base",
     DexVenue.DEX_OP: "optimism",
     DexVenue.DEX_POLY: "polygon",
+    DexVenue.DEX_SOL: "solana",
 }
-# what one swap through the pool alone takes, rounded up; a measured figure of one's own is better: `gas_units`
+# what one swap through the pool alone takes, rounded up; a measured figure of one's own is better: `gas_units`. Of
+# Solana compute units: logs of recorded transactions in public code say 64,464 … 151,833 ("Program CAMMCz… consumed")
+# and 47,125 … 108,113 ("Program whirLb… consumed")
 GAS_UNITS: Final = {
     PoolKind.UNISWAP_V2: 120_000,
     PoolKind.UNISWAP_V3: 150_000,
@@ -36,6 +40,8 @@ GAS_UNITS: Final = {
     PoolKind.BALANCER_V2: 200_000,
     PoolKind.ALGEBRA: 180_000,
     PoolKind.SOLIDLY: 180_000,
+    PoolKind.RAYDIUM_CLMM: 120_000,
+    PoolKind.ORCA_WHIRLPOOL: 80_000,
 }
 _CLONE: Final = ("3d602d80600a3d3981f3363d3d373d3d3d363d73", "5af43d82803e903d91602b57fd5bf3")  # EIP-1167, creation
 
@@ -101,6 +107,7 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     counts_as: Mapping[str, str]
     factories: tuple[Factory, ...]
     pools: tuple[PoolPlan, ...]
+    genesis: str = ""
 
     @property
     def quoters(self) -> dict[str, str]:
@@ -108,14 +115,23 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
         return {factory.name: factory.quoter for factory in self.factories if factory.quoter}
 
     def token(self, name_or_address: str) -> Token | None:
-        """A shipped token, by its name or its address in whatever capitals."""
-        by_address = {token.address.lower(): token for token in self.tokens.values()}
-        return self.tokens.get(name_or_address) or by_address.get(name_or_address.lower())
+        """A shipped token, by its name or its address: in whatever capitals, but on Solana, where they are digits."""
+        wanted = name_or_address if self.genesis else name_or_address.lower()
+        by_address = (
+            token
+            for token in self.tokens.values()
+            if (token.address if self.genesis else token.address.lower()) == wanted
+        )
+        return self.tokens.get(name_or_address) or next(by_address, None)
 
 
 def in_order(one: Token, other: Token) -> tuple[Token, Token]:
-    """Token 0 and token 1 of a pool of two, as every factory but Curve's numbers them."""
-    return (one, other) if int(one.address, 16) < int(other.address, 16) else (other, one)
+    """Token 0 and token 1 of a pool of two, as every factory but Curve's numbers them: by their addresses."""
+    return (one, other) if _place(one) < _place(other) else (other, one)
+
+
+def _place(token: Token) -> int:
+    return int(token.address, 16) if token.address.startswith("0x") else int.from_bytes(key_bytes(token.address))
 
 
 def symbol_of(base: Token, quote: Token, counts_as: Mapping[str, str]) -> str:
@@ -164,6 +180,7 @@ def shipped(name: str) -> Chain:
         counts_as=counts_as,
         factories=tuple(factories.values()),
         pools=tuple(_pool(said, factories[said["factory"]], tokens, counts_as) for said in data["pools"]),
+        genesis=data.get("genesis", ""),
     )
 
 

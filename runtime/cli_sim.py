@@ -1,4 +1,4 @@
-"""`gateway sim evm`, `gateway sim kraken`: simulated venues to connect any client to. `cli.py` registers them."""
+"""`gateway sim evm`, `… solana`, `… kraken`: simulated venues to connect any client to. `cli.py` registers them."""
 
 import asyncio
 import json
@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
     sim = typer.Typer(no_args_is_help=True, help="Simulated venues as servers of their own.")
     app.add_typer(sim, name="sim")
     _evm(sim)
+    _solana(sim)
     _kraken(sim)
 
 
@@ -52,17 +53,80 @@ def _evm(sim: typer.Typer) -> None:
         from runtime.chains import chain_named
 
         try:
+            from runtime.sim.evm.faults import EvmFaults
+            from runtime.sim.evm.server import EvmSimServer
             from runtime.sim.evm.shipped import default_world, facts
         except ImportError as error:
             mend = "pip install 'venuegate[dex]'"
             raise ConfigError(f"{error.name} is not installed", place="gateway sim evm", mend=mend) from None
 
         found = chain_named(chain)
+        if found.genesis:
+            raise ConfigError(f"{found.name} is no EVM chain", place="--chain", mend=f"gateway sim {found.name}")
         block_time_ns = None if block_time is None else round(block_time * NS)
-        world = default_world(seed, found, block_time_ns=block_time_ns, faults=_faults(fault or []))
+        faults = _switched(EvmFaults(), fault or [], "lie_call=1")
+        world = default_world(seed, found, block_time_ns=block_time_ns, faults=faults)
+        server, said = EvmSimServer(world, port=port, http_port=http_port), facts(world, found)
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits it ignored
         with suppress(KeyboardInterrupt):
-            asyncio.run(_serve(world, facts(world, found), (port, http_port), duration, as_json=as_json))
+            asyncio.run(_serve(server, port or http_port, lambda: _evm_text(server, said, as_json), duration))
+
+
+def _evm_text(server: Any, said: dict[str, Any], as_json: bool) -> str:
+    where = {"ws": server.ws_url, "http": server.http_url, **said}
+    return json.dumps(where) if as_json else _text(where, ("ws", "http", "chain_id", "multicall", "quoter"))
+
+
+def _solana(sim: typer.Typer) -> None:
+    @sim.command("solana")
+    def solana(
+        seed: Annotated[int, typer.Option("--seed", help="Equal seeds give equal chains.")] = 1,
+        port: Annotated[
+            int, typer.Option("--port", min=0, max=65534, help="HTTP port, WebSocket on the next; 0: any two.")
+        ] = 0,
+        slot_time: Annotated[
+            float | None,
+            typer.Option("--slot-time", min=0, help="Seconds between slots; 0: only sim_slot makes them.",
+                         show_default="0.4"),
+        ] = None,
+        fault: Annotated[
+            list[str] | None, typer.Option("--fault", help="NAME=VALUE, as sim_fault takes; may be given again.")
+        ] = None,
+        duration: Annotated[
+            float | None, typer.Option("--duration", min=0.1, help="Stop after this many seconds.")
+        ] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    ) -> None:  # fmt: skip
+        """Serve a simulated Solana on the loopback: JSON-RPC and subscriptions, pools that trade along a market.
+
+        Runs until Ctrl-C. The first line of stdout, printed when it is ready, says where everything is.
+        """
+        from runtime.chains import chain_named
+
+        try:
+            from runtime.sim.solana.faults import SolanaFaults
+            from runtime.sim.solana.server import SolanaSimServer
+            from runtime.sim.solana.shipped import default_world, facts
+        except ImportError as error:
+            mend = "pip install 'venuegate[dex]'"
+            raise ConfigError(f"{error.name} is not installed", place="gateway sim solana", mend=mend) from None
+
+        found = chain_named("solana")
+        world = default_world(
+            seed, found.pools, genesis=found.genesis, means=found.counts_as,
+            slot_ns=found.block_time_ns if slot_time is None else round(slot_time * NS),
+            faults=_switched(SolanaFaults(), fault or [], "behind=10"),
+        )  # fmt: skip
+        server = SolanaSimServer(world, port=port)
+        said = facts(world, found.pools)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits it ignored
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_serve(server, port, lambda: _solana_text(server, said, as_json), duration))
+
+
+def _solana_text(server: Any, said: dict[str, Any], as_json: bool) -> str:
+    where = {"rpc": server.rpc_url, "ws": server.ws_url, **said}
+    return json.dumps(where) if as_json else _text(where, ("rpc", "ws", "genesis"))
 
 
 def _kraken(sim: typer.Typer) -> None:
@@ -112,7 +176,16 @@ def _kraken(sim: typer.Typer) -> None:
             raise ConfigError(str(error), place="gateway sim kraken", mend="see gateway sim kraken --help") from None
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits it ignored
         with suppress(KeyboardInterrupt):
-            asyncio.run(_serve_kraken(server, port, duration, as_json=as_json))
+            asyncio.run(_serve(server, port, lambda: _kraken_text(server, as_json), duration))
+
+
+def _kraken_text(server: Any, as_json: bool) -> str:
+    where = {
+        "rest": server.rest_url, "ws": server.ws_url, "ws_auth": server.ws_auth_url, "key": server.key,
+        "secret": server.secret,
+    }  # fmt: skip
+    lines = [f"{name:8} {value}" for name, value in where.items()]
+    return json.dumps(where) if as_json else "\n".join([*lines, "Ctrl-C ends."])
 
 
 def _clock(speed: int) -> Callable[[], int]:
@@ -134,7 +207,21 @@ def _balances(given: Sequence[str]) -> dict[str, str] | None:
     return {name: amount for name, _, amount in pairs} or None
 
 
-async def _serve_kraken(server: Any, port: int, duration: float | None, *, as_json: bool) -> None:
+def _switched(faults: Any, given: Sequence[str], example: str) -> Any:
+    """The faults with those of the command line switched on. Raises ConfigError."""
+    for text in given:
+        name, equals, value = text.partition("=")
+        try:
+            if not equals:
+                raise ValueError(f"{text!r} has no value")  # noqa: TRY301 - told like every other mistake in it
+            faults.switch(name, value)
+        except ValueError as error:
+            raise ConfigError(str(error), place="--fault", mend=f"write NAME=VALUE, like {example}") from None
+    return faults
+
+
+async def _serve(server: Any, port: int, say: Callable[[], str], duration: float | None) -> None:
+    """Runs a server until a signal, or so many seconds; `say` tells, once it is there, where everything is."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
     try:
@@ -144,12 +231,7 @@ async def _serve_kraken(server: Any, port: int, duration: float | None, *, as_js
             f"cannot listen on {port}: {error.strerror}", place="--port", mend="take another, or 0 for any"
         ) from None
     try:
-        where = {
-            "rest": server.rest_url, "ws": server.ws_url, "ws_auth": server.ws_auth_url, "key": server.key,
-            "secret": server.secret,
-        }  # fmt: skip
-        lines = [f"{name:8} {value}" for name, value in where.items()]
-        typer.echo(json.dumps(where) if as_json else "\n".join([*lines, "Ctrl-C ends."]))
+        typer.echo(say())
         with suppress(TimeoutError):
             async with asyncio.timeout(duration):
                 await ended.wait()
@@ -157,49 +239,8 @@ async def _serve_kraken(server: Any, port: int, duration: float | None, *, as_js
         await server.__aexit__(None, None, None)
 
 
-def _faults(given: Sequence[str]) -> Any:
-    from runtime.sim.evm.faults import EvmFaults
-
-    faults = EvmFaults()
-    for text in given:
-        name, equals, value = text.partition("=")
-        try:
-            if not equals:
-                raise ValueError(f"{text!r} has no value")  # noqa: TRY301 - told like every other mistake in it
-            faults.switch(name, value)
-        except ValueError as error:
-            raise ConfigError(str(error), place="--fault", mend="write NAME=VALUE, like lie_call=1") from None
-    return faults
-
-
-async def _serve(
-    world: Any, said: dict[str, Any], ports: tuple[int, int], duration: float | None, *, as_json: bool
-) -> None:
-    from runtime.sim.evm.server import EvmSimServer
-
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, ended.set)
-    server = EvmSimServer(world, port=ports[0], http_port=ports[1])
-    try:
-        await server.__aenter__()
-    except OSError as error:
-        raise ConfigError(
-            f"cannot listen on {ports[0] or ports[1]}: {error.strerror}",
-            place="--port",
-            mend="take another, or 0 for any",
-        ) from None
-    try:
-        where = {"ws": server.ws_url, "http": server.http_url, **said}
-        typer.echo(json.dumps(where) if as_json else _text(where))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(duration):
-                await ended.wait()
-    finally:
-        await server.__aexit__(None, None, None)
-
-
-def _text(where: dict[str, Any]) -> str:
-    lines = [f"{name:10} {where[name]}" for name in ("ws", "http", "chain_id", "multicall", "quoter")]
+def _text(where: dict[str, Any], names: Sequence[str]) -> str:
+    lines = [f"{name:10} {where[name]}" for name in names]
     lines += [
         f"{pool['address']} {pool['kind']:16} {pool['symbol']:10} {'/'.join(pool['tokens'])}" for pool in where["pools"]
     ]

@@ -24,6 +24,7 @@ from runtime.config_chain import ChainSection, PoolSection, TokenSection
 from runtime.config_limit_sections import LimitsSection, mend_of, wanted_of
 from runtime.config_limits import Origin, limits_of
 from runtime.config_lines import lines_of
+from runtime.config_solana import SolanaPoolSection, SolanaSection, SolanaTokenSection
 from runtime.config_types import Balance, Percent, Printable, PublicKey, Whole
 from runtime.config_types import Section as _Section
 from runtime.config_venue import ADDRESSES, REFERENCES, VenueSection
@@ -33,7 +34,8 @@ ENV_PREFIX: Final = "GATEWAY__"
 DEFAULT_FILE: Final = Path("gateway.toml")
 
 _LISTS: Final = (
-    (["serve"], "venues"), (["serve"], "symbols"), (["venues"], "urls"), (["venues"], "sizes"),
+    (["serve"], "venues"), (["serve"], "symbols"), (["venues"], "urls"), (["venues"], "ws_urls"),
+    (["venues"], "sizes"),
     (["limits"], "order_types"), (["limits"], "permitted"), (["limits"], "promoted"),
 )  # fmt: skip
 
@@ -61,9 +63,17 @@ class VenuesSection(_Section):
     dex_base: ChainSection = Field(default=ChainSection(), description="pools on Base")
     dex_op: ChainSection = Field(default=ChainSection(), description="pools on OP Mainnet")
     dex_poly: ChainSection = Field(default=ChainSection(), description="pools on Polygon PoS")
+    dex_sol: SolanaSection = Field(default=SolanaSection(), description="pools on Solana")
 
 
 CHAIN_VENUES: Final = tuple(VenuesSection.model_fields)
+_ON_CHAINS: Final = {ChainSection, PoolSection, TokenSection, SolanaSection, SolanaPoolSection, SolanaTokenSection}
+_OF_ANOTHER_SORT: Final[dict[type[BaseModel], tuple[type[BaseModel], str]]] = {
+    SolanaSection: (ChainSection, "only EVM chains have"),
+    SolanaPoolSection: (PoolSection, "only pools on EVM chains have"),
+    ChainSection: (SolanaSection, "only dex_sol has"),
+    PoolSection: (SolanaPoolSection, "only pools of dex_sol have"),
+}
 
 
 class AlgoSection(_Section):
@@ -157,14 +167,14 @@ class Config(_Section):
         file = Path(self.origin(where))
         return file.parent if file.is_file() else Path()
 
-    def venue(self, name: str) -> VenueSection | ChainSection:
+    def venue(self, name: str) -> VenueSection | ChainSection | SolanaSection:
         if name in CHAIN_VENUES:
             return self.chain(name)
         return self.venues.__pydantic_extra__.get(name, VenueSection())
 
-    def chain(self, name: str) -> ChainSection:
+    def chain(self, name: str) -> ChainSection | SolanaSection:
         """Of a venue on a chain."""
-        section: ChainSection = getattr(self.venues, name)
+        section: ChainSection | SolanaSection = getattr(self.venues, name)
         return section
 
     def fees(self, origin: Origin | None = None) -> Fees:
@@ -362,15 +372,17 @@ def _mend(model: type[BaseModel], error: Any) -> str:
     if is_unknown:
         if at is VenueSection and key in ChainSection.model_fields:
             return f"only chains have {key}: write it under [venues.dex_arb] or another of {', '.join(CHAIN_VENUES)}"
-        if at is ChainSection and key in VenueSection.model_fields:
+        if at in {ChainSection, SolanaSection} and key in VenueSection.model_fields:
             return "leave it out: orders on chains are filled on paper"
+        if (other := _OF_ANOTHER_SORT.get(at)) and key in other[0].model_fields:
+            return f"leave it out: {other[1]} {key}"
         close = difflib.get_close_matches(key, keys, 1)
         return f"did you mean {close[0]}?" if close else f"the settings here are: {', '.join(keys)}"
     named = next((name for name in (key, *reversed(sections)) if name in keys), "")  # of a list's item, the list
     if named and _below(at, named) is at:
         about = at.model_fields[named].description or "see docs/configuration.md"
         return f"{wanted_of(named)}: {about}" if sections[:1] == ["limits"] else about
-    is_chain = _below(at, key) in {ChainSection, PoolSection, TokenSection}
+    is_chain = _below(at, key) in _ON_CHAINS
     return "see docs/dex.md" if is_chain else "see docs/configuration.md"
 
 

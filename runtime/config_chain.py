@@ -12,13 +12,14 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from connectors.chain import PoolKind
+from connectors.chain import SOLANA, PoolKind
 from connectors.errors import WireError
 from connectors.venues.evm import abi
 from runtime.config_types import Amount, Percent, Printable, Section, SocketUrl, Whole
 
 SIZES_MAX: Final = 20  # levels a side in the guest's record
 NAME_MAX: Final = 16  # bytes of a symbol in the guest's record
+EVM_KINDS: Final = tuple(kind for kind in PoolKind if kind not in SOLANA)
 _ADDRESS: Final = re.compile("0x[0-9a-fA-F]{40}")
 _POOL_ID: Final = re.compile("0x[0-9a-f]{64}")
 _SYMBOL: Final = re.compile(r"[^\s/]+/[^\s/]+")
@@ -35,16 +36,22 @@ def checksummed(text: str) -> str:
         raise ValueError(problem) from None
 
 
-def _rising(sizes: Sequence[Decimal]) -> Sequence[Decimal]:
+def rising(sizes: Sequence[Decimal]) -> Sequence[Decimal]:
     if not all(low < high for low, high in pairwise(sizes)):
         raise ValueError("each size must be larger than the one before")
     return sizes
 
 
-def _symbol(text: str) -> str:
+def pair_name(text: str) -> str:
     if text and (not _SYMBOL.fullmatch(text) or not text.isprintable() or len(text.encode()) > NAME_MAX):
         raise ValueError(f"a symbol like ETH/USD is wanted, of at most {NAME_MAX} bytes")
     return text
+
+
+def _kind(kind: PoolKind) -> PoolKind:
+    if kind in SOLANA:
+        raise ValueError(f"it is a kind of Solana's pools, of dex_sol: here are {', '.join(EVM_KINDS)}")
+    return kind
 
 
 def _pool_id(text: str) -> str:
@@ -59,7 +66,7 @@ def _no_fee_on_transfer(value: bool) -> bool:
     return value
 
 
-def _each_once(urls: list[str]) -> list[str]:
+def each_once(urls: list[str]) -> list[str]:
     if len({url.rstrip("/") for url in urls}) < len(urls):
         raise ValueError("an endpoint is named twice: it cannot confirm itself")
     if not all(urls):
@@ -69,7 +76,7 @@ def _each_once(urls: list[str]) -> list[str]:
 
 Address = Annotated[str, AfterValidator(checksummed)]
 AddressOrNone = Annotated[str, AfterValidator(lambda text: checksummed(text) if text else "")]
-Sizes = Annotated[list[Amount], Field(min_length=1, max_length=SIZES_MAX), AfterValidator(_rising)]
+Sizes = Annotated[list[Amount], Field(min_length=1, max_length=SIZES_MAX), AfterValidator(rising)]
 
 
 class TokenSection(Section):
@@ -86,10 +93,10 @@ class PoolSection(Section):
     """`[[venues.dex_….pools]]`: one market of a pool."""
 
     address: Address = Field(description="the pool's contract")
-    kind: PoolKind = Field(description=f"how it is quoted: {', '.join(PoolKind)}")
+    kind: Annotated[PoolKind, AfterValidator(_kind)] = Field(description=f"how it is quoted: {', '.join(EVM_KINDS)}")
     base: Annotated[Printable, Field(min_length=1)] = Field(description="the token that is priced: its name or address")
     quote: Annotated[Printable, Field(min_length=1)] = Field(description="the token that it is priced in, another one")
-    symbol: Annotated[str, AfterValidator(_symbol)] = Field(
+    symbol: Annotated[str, AfterValidator(pair_name)] = Field(
         default="", description="the session's symbol to show it under; by default from what base and quote count as"
     )
     coins: Annotated[list[Printable], Field(max_length=8)] = Field(
@@ -122,25 +129,39 @@ class PoolSection(Section):
         return self
 
 
-class ChainSection(Section):
-    """`[venues.dex_…]`: how a chain is followed. What is left out comes from runtime/chains/."""
+class FollowedSection(Section):
+    """What any chain's section has."""
+
+    depth: Annotated[Whole, Field(ge=20, le=20)] = Field(default=20, description="levels a side: 20, always")
+    calls_per_s: Annotated[Whole, Field(ge=1, le=10_000)] = Field(
+        default=25, description="calls a second to each endpoint"
+    )
+    stale_after_s: Annotated[Amount, Field(le=3600)] | None = Field(
+        default=None, description="without a new block or slot for that long every book is lost"
+    )
+    pool_prices: Literal["net", "gross"] = Field(
+        default="net", description="net: with the pool's fee, what it really pays; gross: without"
+    )
+    sizes: Sizes | None = Field(default=None, description="1 to 20 rising amounts of quote money, the ladder's levels")
+    sizes_of: dict[str, Sizes] = Field(default={}, description="the same for one quote token, by its name")
+    split_above: Amount = Field(
+        default=Decimal(10_000), description="from this amount on the chain's own book splits orders over pools"
+    )
+    defaults: bool = Field(default=True, description="false leaves the shipped pools out")
+
+
+class ChainSection(FollowedSection):
+    """`[venues.dex_…]` of an EVM chain: how it is followed. What is left out comes from runtime/chains/."""
 
     url: SocketUrl = Field(default="", description="WebSocket address of the only endpoint; for several, urls")
-    urls: Annotated[list[SocketUrl], Field(max_length=16), AfterValidator(_each_once)] = Field(
+    urls: Annotated[list[SocketUrl], Field(max_length=16), AfterValidator(each_once)] = Field(
         default=[], description="WebSocket addresses of the endpoints, preferred first"
     )
-    depth: Annotated[Whole, Field(ge=20, le=20)] = Field(default=20, description="levels a side: 20, always")
     chain_id: Annotated[Whole, Field(ge=1, lt=2**63)] | None = Field(
         default=None, description="what every endpoint must answer to eth_chainId; by default the chain's own"
     )
     quorum: Annotated[Whole, Field(ge=1, le=16)] = Field(
         default=1, description="endpoints that must be up and agree, at most as many as there are"
-    )
-    calls_per_s: Annotated[Whole, Field(ge=1, le=10_000)] = Field(
-        default=25, description="calls a second to each endpoint"
-    )
-    stale_after_s: Annotated[Amount, Field(le=3600)] | None = Field(
-        default=None, description="without a new block for that long every book is lost"
     )
     reconcile_blocks: Annotated[Whole, Field(ge=1, le=1_000_000)] = Field(
         default=100, description="blocks after which the pools are read anew and compared"
@@ -151,21 +172,12 @@ class ChainSection(Section):
     gas: Literal["", "eip1559", "arbitrum", "op_stack"] = Field(
         default="", description="how gas is priced; by default as the chain does; eip1559 leaves the L1 part out"
     )
-    pool_prices: Literal["net", "gross"] = Field(
-        default="net", description="net: with the pool's fee, what it really pays; gross: without"
-    )
-    sizes: Sizes | None = Field(default=None, description="1 to 20 rising amounts of quote money, the ladder's levels")
-    sizes_of: dict[str, Sizes] = Field(default={}, description="the same for one quote token, by its name")
-    split_above: Amount = Field(
-        default=Decimal(10_000), description="from this amount on the chain's own book splits orders over pools"
-    )
     check_every: Annotated[Whole, Field(ge=1, le=1_000_000)] = Field(
         default=10, description="one in so many books of the chain is quoted again on the chain"
     )
     check_bps: Annotated[Whole, Field(ge=1, le=10_000)] = Field(
         default=25, description="a book that is off by more is withheld, 1/100 %"
     )
-    defaults: bool = Field(default=True, description="false leaves the shipped pools out")
     pools: list[PoolSection] = Field(default=[], description="pools of your own, beside the shipped ones")
     tokens: dict[str, TokenSection] = Field(default={}, description="tokens of your own, by name")
 

@@ -36,6 +36,20 @@ def _socket_url(value: str) -> str:
     return value
 
 
+def _http_url(value: str) -> str:
+    if value:
+        try:
+            parts = urlsplit(value)
+            is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_good = False
+        if not is_good or not value.isprintable() or " " in value:
+            raise ValueError("an address http://HOST[:PORT]/… or https://… is wanted")
+        if "#" in value:
+            raise ValueError("an address without # is wanted: nothing behind it would be sent")
+    return value
+
+
 def _hex32(value: str) -> str:
     if not re.fullmatch("[0-9a-fA-F]{64}", value):
         raise ValueError("64 hexadecimal digits are wanted")
@@ -54,5 +68,6 @@ Balance = Annotated[Decimal, BeforeValidator(_not_bool), Field(ge=0, allow_inf_n
 Whole = Annotated[int, BeforeValidator(_not_bool)]
 Printable = Annotated[str, AfterValidator(_printable)]
 SocketUrl = Annotated[str, AfterValidator(_socket_url)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Sha256 = Annotated[str, AfterValidator(_hex32)]
 PublicKey = Annotated[str, AfterValidator(_hex32)]  # of Ed25519

@@ -13,7 +13,7 @@ from runtime.config_types import Balance, Printable, Section, SocketUrl, Whole
 from runtime.config_urls import PrivateUrl, RestUrl
 from runtime.references import check_reference
 
-ADDRESSES: Final = frozenset({"url", "urls", "private_url", "rest_url"})
+ADDRESSES: Final = frozenset({"url", "urls", "ws_urls", "private_url", "rest_url"})
 REFERENCES: Final = frozenset({"key", "secret"})
 AUDIT_S_LEAST: Final = 5  # each comparison asks for the book anew
 

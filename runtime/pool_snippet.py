@@ -48,7 +48,7 @@ def _pool(chain: Chain, pool: PoolPlan, names: dict[str, str]) -> str:
     ]
     if pool.kind in _LISTS_COINS:
         lines.append(f"coins = [{', '.join(_quoted(names[token.address]) for token in pool.tokens)}]")
-    if pool.fee_ppm:
+    if pool.fee_ppm and not chain.genesis:  # on Solana the accounts tell it
         is_guess = pool.kind is PoolKind.UNISWAP_V2 and not pool.quoter
         lines.append(f"fee_ppm = {pool.fee_ppm}{_GUESS if is_guess else ''}")
     if pool.quoter:

@@ -19,6 +19,9 @@ _U16_MAX: Final = 2**16 - 1
 _U64_MAX: Final = 2**64 - 1
 _METAS_AT: Final = 8  # behind pool_ct and padding
 _ID: Final = Struct("<32sHHBB")  # address, pair_index, fee_bps, venue_id, protocol_id
+_FEE: Final = Struct("<H")
+_FEE_AT: Final = 34
+_PPM_A_BP: Final = 100
 _GAS: Final = Struct("<4H")  # gas_cost_1e5, gas_units_1k, gas_price_gwei, native_price_deci_usd
 _STATES_AT: Final = 16  # behind count and padding
 # reserves, sqrt_price_x64 and liquidity as low and high words; tick, tick_spacing, fee_ppm, pool_type, block, time
@@ -28,7 +31,8 @@ _AMM: Final = Struct("<8QiiIB3xQQ")
 class PoolTables:
     """Both tables of one symbol of one instance.
 
-    `books` and `states` are the records; `update` writes what a PoolUpdate tells, `refresh` copies a pool's ladder.
+    `books` and `states` are the records; `update` writes what a PoolUpdate tells, `refresh` copies a pool's ladder. A
+    pool's fee is the settings' until its curve tells what is charged.
     `symbol_id` is written into each ladder. Raises ConfigError for more than 32 pools and a pool that is there twice.
     """
 
@@ -60,6 +64,8 @@ class PoolTables:
         if self._has_gas:
             self.books.write(self._meta_at(slot) + _ID.size, _gas_bytes(update.gas))
         if update.amm is not None:
+            fee_bps = min(-(-update.amm.fee_ppm // _PPM_A_BP), _U16_MAX)
+            self.books.write(self._meta_at(slot) + _FEE_AT, _FEE.pack(fee_bps))
             self.states.write(_STATES_AT + slot * _AMM.size, _amm_bytes(update.amm))
 
     def refresh(self, slot: int) -> None:

@@ -12,9 +12,8 @@ from typing import Any, Final
 from connectors.book import LEVELS
 from connectors.errors import ConfigError
 from runtime import config as configuration
-from runtime.chain_plan import endpoints_of, plan_of
-from runtime.chain_pools import Catalogue
-from runtime.chains import chain_named, chain_of_venue
+from runtime.chain_plan import catalogue_of, endpoints_of, plan_of
+from runtime.chains import chain_of_venue
 from runtime.config import Config
 from runtime.deploy import Guests, spec_of, venue_spec
 from runtime.inputs import Input
@@ -98,8 +97,7 @@ def _spec(names: Sequence[str], symbols: str | None, settings: Config) -> Engine
     if symbols is not None:
         followed = [symbol.strip() for symbol in symbols.split(",") if symbol.strip()]
     else:
-        catalogues = [Catalogue(chain_named(name), settings.chain(name), settings) for name in names]
-        followed = [pool.symbol for catalogue in catalogues for pool in catalogue.pools()]
+        followed = [pool.symbol for name in names for pool in catalogue_of(name, settings).pools()]
     followed = list(dict.fromkeys(followed))
     made = []
     for name in names:

@@ -9,31 +9,30 @@ from typing import Any, Final
 import msgspec
 
 from connectors.amm.ladder import Pair, depth_to, depth_within
+from connectors.chain import ChainPlan
+from connectors.onchain.report import Checked, PoolReport, Report, Reporting
 from connectors.pool import PoolAmm, PoolId, PoolType, Protocol
 from connectors.units import MONEY_DECIMALS, PRICE_DECIMALS, SIZE_DECIMALS, trimmed_text
-from connectors.venues.evm.report import PoolReport, Report, report
-from connectors.venues.evm.session import ChainSession
 from runtime.session import Session
 
 DEPTH_BPS: Final = 50
 PPM_A_PERCENT: Final = 4  # decimals
+PPM_A_BP: Final = 100
 _DIGITS: Final = 10  # of a price or size in the table
 
 
 def rows(session: Session, now_ns: int) -> list[dict[str, Any]]:
-    """One per venue on a chain: its block, its checks, its own books, its pools with meta and levels."""
+    """One per venue on a chain: its block or slot, its checks, its own books, its pools with meta and levels."""
     made = []
     for port in session.engine.ports.values():
-        if isinstance(port.session, ChainSession):
-            found = report(port.session)
+        if isinstance(port.session, Reporting):
+            found, plan = port.session.report(), port.session.plan
             made.append(
                 {
                     "venue": port.name,
-                    "chain_id": port.session.plan.chain_id,
-                    "prices": "gross" if port.session.plan.is_gross else "net",
-                    "block": found.head.number if found.head is not None else 0,
-                    "block_hash": found.head.hash if found.head is not None else "",
-                    "age_ms": max(now_ns - found.head.time_s * 10**9, 0) // 10**6 if found.head is not None else None,
+                    "chain_id": plan.chain_id,
+                    "prices": "gross" if plan.is_gross else "net",
+                    **_moment(found, plan, now_ns),
                     "endpoint": found.link,
                     "lost": found.lost,
                     "reconciled": found.reconciled,
@@ -46,16 +45,24 @@ def rows(session: Session, now_ns: int) -> list[dict[str, Any]]:
 
 
 def is_complete(session: Session) -> bool:
-    """Whether every pool is shown or has a reason not to be, and the price of gas is known."""
+    """Whether every pool is shown or has a reason not to be, and what a swap costs is known."""
     for port in session.engine.ports.values():
-        if not isinstance(port.session, ChainSession):
+        if not isinstance(port.session, Reporting):
             continue
-        pools = report(port.session).pools
-        if not all(session.engine.books[index].valid or pools[index].reason for index in port.pools):
+        found = port.session.report()
+        if not all(session.engine.books[index].valid or found.pools[index].reason for index in port.pools):
             return False
-        if port.session.display.gas.cost_1e9(0) is None:
+        if not found.is_priced:
             return False
     return True
+
+
+def _moment(found: Report, plan: ChainPlan, now_ns: int) -> dict[str, Any]:
+    """Of what is shown: Solana's slots have neither a hash nor a time of their own here."""
+    age_ms = None if found.time_ns is None else max(now_ns - found.time_ns, 0) // 10**6
+    if plan.genesis:
+        return {"slot": found.number, "commitment": plan.commitment, "age_ms": age_ms}
+    return {"block": found.number, "block_hash": found.block_hash, "age_ms": age_ms}
 
 
 def _levels(session: Session, index: int) -> dict[str, Any]:
@@ -66,13 +73,13 @@ def _levels(session: Session, index: int) -> dict[str, Any]:
 
 def _chain_book(session: Session, index: int, found: Report) -> dict[str, Any]:
     symbol = session.engine.names[index].partition(":")[2]
-    check = found.checks.get(symbol)
+    check = found.checks.get(symbol, Checked())
     return {
         "symbol": symbol,
-        "emissions": check.emissions if check else 0,
-        "requotes": check.requotes if check else 0,
-        "suppressed": check.suppressions if check else 0,
-        "off_ppm": check.worst_ppm if check else 0,
+        "emissions": check.emissions,
+        "requotes": check.requotes,
+        "suppressed": check.suppressions,
+        "off_ppm": check.worst_ppm,
         **_levels(session, index),
     }
 
@@ -90,7 +97,7 @@ def _pool(session: Session, index: int, known: PoolId, found: Report) -> dict[st
         "protocol": Protocol(plan.protocol).name.lower(),
         "protocol_id": int(plan.protocol),
         "venue_id": known.venue_id,
-        "fee_bps": known.fee_bps,
+        "fee_bps": known.fee_bps if pool.amm is None else -(-pool.amm.fee_ppm // PPM_A_BP),
         "base": plan.tokens[plan.base].symbol,
         "quote": plan.tokens[plan.quote].symbol,
         "fee_ppm": pool.fee_ppm,
@@ -128,19 +135,22 @@ def table(venues: list[dict[str, Any]]) -> list[str]:
     lines = []
     for venue in venues:
         age = "" if venue["age_ms"] is None else f", {venue['age_ms'] / 1000:.1f} s old"
-        state = f"not shown: {venue['lost']}" if venue["lost"] else f"block {venue['block']}{age}"
+        at = f"slot {venue['slot']} ({venue['commitment']})" if "slot" in venue else f"block {venue['block']}"
+        state = f"not shown: {venue['lost']}" if venue["lost"] else f"{at}{age}"
         lines.append(
             f"{venue['venue']}  {state}  by {venue['endpoint'] or '-'}  compared {venue['reconciled']}, "
             f"different {venue['differences']}  prices {venue['prices']}"
         )
-        lines.append(f"  {'symbol':<10} {'pool':<42} {'kind':<15} {'fee %':>7} {'price':>13} {'bid -0.5%':>13} "
+        lines.append(f"  {'symbol':<11} {'pool':<44} {'kind':<15} {'fee %':>7} {'price':>13} {'bid -0.5%':>13} "
                      f"{'ask +0.5%':>13}")  # fmt: skip
         for book in venue["books"]:
             touch = f"{_short(book['bids'])} / {_short(book['asks'])}" if book["valid"] else book["reason"]
-            checked = f"requoted {book['requotes']}, off {book['off_ppm']} ppm, suppressed {book['suppressed']}"
-            lines.append(f"  {book['symbol']:<10} {'all pools, gas included':<42} {touch}  ({checked})")
+            checked = f"  (requoted {book['requotes']}, off {book['off_ppm']} ppm, suppressed {book['suppressed']})"
+            if "slot" in venue:
+                checked = ""  # no program on Solana has a view that could be asked
+            lines.append(f"  {book['symbol']:<11} {'all pools, gas included':<44} {touch}{checked}")
         for pool in venue["pools"]:
-            start = f"  {pool['symbol']:<10} {pool['address']:<42} {pool['kind']:<15} "
+            start = f"  {pool['symbol']:<11} {pool['address']:<44} {pool['kind']:<15} "
             start += f"{trimmed_text(pool['fee_ppm'], PPM_A_PERCENT) if pool['fee_ppm'] else '?':>7} "
             if not pool["valid"]:
                 lines.append(f"{start}{pool['reason']}")

@@ -77,9 +77,14 @@ class Rpc:
 
     def call(self, method: str, *params: Any) -> Any:
         """One method's result."""
-        (result,) = self._ask([(method, list(params))])
+        result = self.answer(method, *params)
         if isinstance(result, RpcError):
-            raise self._error(f"{method}: it answers {result.message} ({result.code})", "ask another endpoint")
+            raise self.refused(f"{method}: it answers {result.message} ({result.code})", "ask another endpoint")
+        return result
+
+    def answer(self, method: str, *params: Any) -> Any:
+        """The same, or the RpcError that the endpoint refuses with."""
+        (result,) = self._ask([(method, list(params))])
         return result
 
     def number(self, method: str, *params: Any) -> int:
@@ -88,7 +93,7 @@ class Rpc:
         try:
             return quantity(result)
         except WireError as error:
-            raise self._error(f"{method}: {error}") from None
+            raise self.refused(f"{method}: {error}") from None
 
     def newest(self) -> Block:
         """The newest block."""
@@ -109,19 +114,19 @@ class Rpc:
                 result: T = stop.value
                 return result
             given = self._answers(calls, block)
-        raise self._error(f"the reading asked more than {STAGES_MAX} times", "report this")
+        raise self.refused(f"the reading asked more than {STAGES_MAX} times", "report this")
 
     def _check_still(self, block: Block) -> None:
         """Where calls could not be pinned to the hash, the block of that number must be the same afterwards."""
         if not self._by_hash and self._block(hex(block.number)).hash != block.hash:
-            raise self._error(f"block {block.number} was replaced by another while it was read", "ask again")
+            raise self.refused(f"block {block.number} was replaced by another while it was read", "ask again")
 
     def _block(self, tag: str) -> Block:
         found = self.call("eth_getBlockByNumber", tag, False)
         try:
             return Block(quantity(found["number"]), "0x" + words(from_hex(found["hash"]), 1)[0].to_bytes(WORD).hex())
         except (WireError, TypeError, KeyError) as error:
-            raise self._error(f"eth_getBlockByNumber: no block that can be read ({error})") from None
+            raise self.refused(f"eth_getBlockByNumber: no block that can be read ({error})") from None
 
     def _answers(self, calls: Sequence[Call], block: Block) -> Answers:
         if not calls:
@@ -149,7 +154,7 @@ class Rpc:
         try:
             answers = separated(answer, len(calls))
         except WireError as error:
-            raise self._error(str(error)) from None
+            raise self.refused(str(error)) from None
         failed = [at for at, found in enumerate(answers) if found is None]
         for at, again in zip(failed, self._singly([calls[at] for at in failed], block), strict=True):
             answers[at] = again
@@ -176,13 +181,13 @@ class Rpc:
             return self._data("eth_call", result) or None
         if is_revert(why(result)):
             return None
-        raise self._error(f"eth_call: it answers {result.message} ({result.code})", "ask another endpoint")
+        raise self.refused(f"eth_call: it answers {result.message} ({result.code})", "ask another endpoint")
 
     def _data(self, method: str, result: Any) -> bytes:
         try:
             return from_hex(result)
         except WireError as error:
-            raise self._error(f"{method}: {error}") from None
+            raise self.refused(f"{method}: {error}") from None
 
     def _ask(self, asked: Sequence[tuple[str, list[Any]]]) -> list[Any]:
         """Results or faults, in order."""
@@ -214,9 +219,9 @@ class Rpc:
             with error:
                 status, text = error.code, error.read(ANSWER_BYTES_MAX)
         except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
-            raise self._error(f"cannot be reached: {_reason(error)}") from None
+            raise self.refused(f"cannot be reached: {_reason(error)}") from None
         if len(text) > ANSWER_BYTES_MAX:
-            raise self._error(f"answers more than {ANSWER_BYTES_MAX} bytes")
+            raise self.refused(f"answers more than {ANSWER_BYTES_MAX} bytes")
         return self._json(text, f"HTTP status {status}, ")
 
     def _by_socket(self, requests: Sequence[dict[str, Any]]) -> dict[Any, Any]:
@@ -235,29 +240,30 @@ class Rpc:
             while wanted - found.keys() and None not in found:
                 found |= _by_id(self._json(self._socket.recv(max(until - time.monotonic(), 0)), ""))
         except (websockets.WebSocketException, OSError, ValueError) as error:
-            raise self._error(f"cannot be reached: {_reason(error)}") from None
+            raise self.refused(f"cannot be reached: {_reason(error)}") from None
         return found
 
     def _json(self, text: bytes | str, status: str) -> Any:
         try:
             return msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise self._error(f"does not speak JSON-RPC: {status}its answer is {text[:60]!r}") from None
+            raise self.refused(f"does not speak JSON-RPC: {status}its answer is {text[:60]!r}") from None
 
     def _result(self, found: dict[Any, Any], request_id: int) -> Any:
         """An error without an id is everybody's: the endpoint could not read the request."""
         answer = found.get(request_id, found.get(None))
         if answer is None:
-            raise self._error("did not answer a request that it was sent")
+            raise self.refused("did not answer a request that it was sent")
         error = answer.get("error")
         if isinstance(error, dict):
             code = error.get("code")
             return RpcError(code if isinstance(code, int) else 0, str(error.get("message", ""))[:300])
         if error is not None or "result" not in answer:
-            raise self._error(f"does not speak JSON-RPC: its answer is {str(answer)[:60]}")
+            raise self.refused(f"does not speak JSON-RPC: its answer is {str(answer)[:60]}")
         return answer["result"]
 
-    def _error(self, problem: str, mend: str = _CHECK_URL) -> ConfigError:
+    def refused(self, problem: str, mend: str = _CHECK_URL) -> ConfigError:
+        """An error at this endpoint."""
         return ConfigError(problem, place=self.place, mend=mend)
 
 

@@ -33,13 +33,13 @@ PURE = [path for path in SOURCES if path.parts[len(ROOT.parts)] != "runtime"] + 
                  "python/context.py", "python/layout.py", "regions.py", "rounds.py", "spec.py", "stats.py",
                  "texts.py", "view.py", "sim/paper.py", "sim/market.py", "sim/ladder.py", "sim/http1.py",
                  "sim/frames.py", "audit.py", "market_data.py", "venue_account.py", "venue_money.py")
-] + [path for path in SOURCES if path.parent in (ROOT / "runtime/sim/evm", ROOT / "runtime/sim/kraken")
+] + [path for path in SOURCES if path.parent.parent == ROOT / "runtime/sim"
      and path.name != "server.py"]  # fmt: skip
 WORLDLY = {"asyncio", "datetime", "io", "multiprocessing", "os", "pathlib", "random", "secrets", "select", "signal",
            "socket", "ssl", "subprocess", "sys", "tempfile", "threading", "time", "urllib", "uuid",
            "websockets"}  # fmt: skip
 # random.Random(seed) is their whole point, and they print times that they are given
-SEEDED = {ROOT / "runtime/sim/market.py", ROOT / "runtime/sim/evm/world.py"}
+SEEDED = {ROOT / "runtime/sim/market.py", *ROOT.glob("runtime/sim/*/world.py")}
 FLOATS = {ROOT / "connectors/units.py", ROOT / "connectors/venues/kraken/wire.py"} | SEEDED
 
 

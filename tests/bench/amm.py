@@ -13,7 +13,8 @@ snapshot. *One Swap log*: `swapped`, mid, grid, ladder and `L2Book.load`, over t
 back leave behind; decoding the log's bytes is not in it.
 
 Beside them: curvesim's `exchange` (`.ci/oracles.txt`) on the same StableSwap pool, and one QuoterV2 call of anvil by
-a plain web3 client (`.ci/install`). Either is left out, with a word, where it is not installed.
+a plain web3 client (`.ci/install`). Either is left out, with a word, where it is not installed. Solana's pools:
+`tests/bench/amm_solana.py`.
 """
 
 import argparse
@@ -37,6 +38,7 @@ from connectors.amm.stableswap import StableSwap
 from connectors.amm.tickmath import sqrt_at
 from connectors.amm.ticks import TickMap
 from connectors.book import L2Book
+from tests.bench import amm_solana
 from tests.support.amm_oracles import curvesim_pool
 from tests.support.data import data_folder
 from tests.support.ladders import MONEY
@@ -234,7 +236,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--no-anvil", action="store_true")
     given = parser.parse_args()
-    timed, left_out = lines(), ["anvil: --no-anvil"] if given.no_anvil else []
+    on_solana = amm_solana.pools()
+    timed = lines() | amm_solana.lines(on_solana, (LADDER_GOAL, LOG_GOAL))
+    left_out = ["anvil: --no-anvil"] if given.no_anvil else []
     with ExitStack() as stack:
         try:
             timed["curvesim: exchange of the same"] = beside_curvesim(), None
@@ -244,6 +248,8 @@ def main() -> None:
             timed |= {} if given.no_anvil else beside_anvil(stack)
         except pytest.skip.Exception as reason:
             left_out.append(str(reason))
+        oracles, absent = amm_solana.beside(on_solana)
+        timed, left_out = timed | oracles, left_out + absent
         show(timed, given.rounds)
     for word in left_out:
         print("  left out:", word)

@@ -14,9 +14,9 @@ import pytest
 from connectors.chain import GasModel, PoolPlan
 from connectors.errors import ConfigError
 from connectors.events import BookLost
+from connectors.onchain.report import Reporting
 from connectors.session import SessionPlan, WakeAt
 from connectors.venues.evm.gas import ARB_GAS_INFO
-from connectors.venues.evm.report import report
 from connectors.venues.evm.session import TICK_NS, ChainSession
 from runtime.sim.evm.abi import encode, keccak
 from runtime.sim.evm.machine import CODE, Run
@@ -335,12 +335,12 @@ def test_a_plan_without_a_chain_is_one_clear_error() -> None:
 
 def test_a_report_says_where_it_stands() -> None:
     bare = shown(V3, V2)
-    told = report(bare.session)
-    assert told.head is not None
-    assert told.head.hash == bare.chain.head
+    told = bare.session.report()
+    assert isinstance(bare.session, Reporting)
+    assert (told.block_hash, told.number > 0, told.time_ns is not None) == (bare.chain.head, True, True)
     assert (told.link, told.lost, told.differences) == ("rpc1", "", 0)
     assert {index: pool.fee_ppm for index, pool in told.pools.items()} == {10: 500, 11: 3000}
     bare.chain.links["rpc1"].is_refused = True
     bare.hang_up("rpc1")
-    assert report(bare.session).lost == "link down"
-    assert report(bare.session).head is None
+    assert bare.session.report().lost == "link down"
+    assert (bare.session.report().number, bare.session.report().time_ns) == (0, None)

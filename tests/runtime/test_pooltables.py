@@ -69,12 +69,13 @@ class Reference:
         self.symbol_id = symbol_id
         self.gas = [PoolGas() for _ in ids]
         self.curves = [NO_STATE for _ in ids]
+        self.fees = [pool.fee_bps for pool in ids]
         self.ladders = [book({}, {}, symbol_id, 0) for _ in ids]
 
     def pool_books(self) -> dict[str, Any]:
         metas = []
-        for pool, gas in zip(self.ids, self.gas, strict=True):
-            meta = msgspec.structs.asdict(pool) | msgspec.structs.asdict(gas)
+        for pool, gas, fee_bps in zip(self.ids, self.gas, self.fees, strict=True):
+            meta = msgspec.structs.asdict(pool) | msgspec.structs.asdict(gas) | {"fee_bps": fee_bps}
             del meta["symbol"]
             short = {name: min(value, 65_535) for name, value in msgspec.structs.asdict(gas).items()}
             metas.append(meta | short | {"address": list(pool.address)})
@@ -120,7 +121,9 @@ def test_any_history_of_pools_shows_what_the_dictionaries_say(
         if isinstance(step, PoolUpdate):
             tables.update(slot, step)
             expected.gas[slot] = step.gas
-            expected.curves[slot] = curve(step.amm) if step.amm else expected.curves[slot]
+            if step.amm:
+                expected.curves[slot] = curve(step.amm)
+                expected.fees[slot] = min((step.amm.fee_ppm + 99) // 100, 65_535)
         else:
             bids, asks = step or ({}, {})
             if step:

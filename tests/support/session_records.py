@@ -176,7 +176,7 @@ def fees(told: dict[int, list[int]]) -> Nested:
 
 
 class Pool:
-    """One pool as its chain tells of it. `identity`: the five fixed fields of PoolMeta."""
+    """One pool as its chain tells of it. `identity`: PoolMeta's first five fields, the fee until a curve tells it."""
 
     def __init__(self, identity: Nested) -> None:
         self.identity = identity
@@ -188,6 +188,7 @@ class Pool:
         self.gas = gas
         if amm is not None:
             self.amm = dict(zip(AMM, amm, strict=True))
+            self.identity = self.identity | {"fee_bps": min((self.amm["fee_ppm"] + 99) // 100, U16_MAX)}
 
     def meta(self) -> Nested:
         names = "gas_cost_1e5", "gas_units_1k", "gas_price_gwei", "native_price_deci_usd"

@@ -14,8 +14,9 @@ from typing import Any, Final, Protocol
 
 from connectors.session import Trading
 from runtime.dialling import BACKOFF_FIRST_S, BACKOFF_MAX_S, STEADY_S
+from runtime.fetching import ANSWER_S
 from runtime.inputs import Frame, Input, LinkDown, LinkUp
-from runtime.rest import ANSWER_S, RestDoor, _Request
+from runtime.rest import RestDoor, _Request
 from runtime.sim.frames import Close
 from runtime.sim.kraken import Answer, Connection, KrakenVenue
 from runtime.vault import Vault

@@ -1,0 +1,114 @@
+"""Accounts as the RPC and the command line write them."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.errors import PoolRefused, WireError
+from connectors.venues.solana import keys
+from connectors.venues.solana.account import LENGTH_MAX, Account, account_of, dump_of, existing, required
+
+OWNER = keys.ORCA
+PLACE = keys.CLOCK
+
+
+def value(data: bytes, encoding: str = "base64", **more: Any) -> dict[str, Any]:
+    packed = zstandard.ZstdCompressor().compress(data) if "zstd" in encoding else data
+    return {"owner": OWNER, "data": [base64.b64encode(packed).decode(), encoding], "lamports": 1, **more}
+
+
+@given(st.binary(max_size=2000), st.sampled_from(["base64", "base64+zstd"]))
+def test_both_encodings(data: bytes, encoding: str) -> None:
+    assert account_of(value(data, encoding)) == Account(OWNER, data)
+
+
+def test_an_account_that_is_not_there() -> None:
+    assert account_of(None) is None
+
+
+def test_a_stream_without_its_length() -> None:
+    """Validators compress as a stream: the length is not written."""
+    packer = zstandard.ZstdCompressor().compressobj()
+    packed = packer.compress(b"many " * 99) + packer.flush()
+    assert account_of({"owner": OWNER, "data": [base64.b64encode(packed).decode(), "base64+zstd"]}) == Account(
+        OWNER, b"many " * 99
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (7, "not an object"),
+        ([], "not an object"),
+        ({}, "owner is None"),
+        ({"owner": 5, "data": ["", "base64"]}, "owner is 5"),
+        ({"owner": "abc", "data": ["", "base64"]}, "no key"),
+        ({"owner": OWNER}, "data is None"),
+        ({"owner": OWNER, "data": "aGVsbG8="}, "not .text, encoding."),
+        ({"owner": OWNER, "data": ["", "base64", ""]}, "not .text, encoding."),
+        ({"owner": OWNER, "data": ["", 5]}, "not .text, encoding."),
+        ({"owner": OWNER, "data": {"parsed": {}, "program": "spl-token"}}, "not .text, encoding."),
+        ({"owner": OWNER, "data": ["", "base58"]}, "ask for base64"),
+        ({"owner": OWNER, "data": ["aGVsbG8", "base64"]}, "no base64"),
+        ({"owner": OWNER, "data": ["aGVs bG8=", "base64"]}, "no base64"),
+        ({"owner": OWNER, "data": ["é===", "base64"]}, "no base64"),
+        ({"owner": OWNER, "data": ["aGVsbG8=", "base64+zstd"]}, "no base64.zstd"),
+    ],
+)
+def test_what_is_no_account(given: Any, says: str) -> None:
+    with pytest.raises(WireError, match=says):
+        account_of(given)
+
+
+def test_more_bytes_than_an_account_has() -> None:
+    """Also where few bytes unpack to many."""
+    with pytest.raises(WireError, match="at most"):
+        account_of(value(bytes(LENGTH_MAX + 1)))
+    with pytest.raises(WireError, match="would be 10685760 bytes"):
+        account_of(value(bytes(LENGTH_MAX + 200_000), "base64+zstd"))
+
+
+def test_dumps_of_every_shape() -> None:
+    plain = value(b"hello")
+    kept = {PLACE: Account(OWNER, b"hello")}
+    assert dump_of(json.dumps({PLACE: plain, OWNER: None})) == kept | {OWNER: None}
+    assert dump_of(json.dumps({PLACE: {"account": plain}}).encode()) == kept
+    assert dump_of(json.dumps({"pubkey": PLACE, "account": plain})) == kept
+    assert dump_of(json.dumps([{"pubkey": PLACE, "account": plain}])) == kept
+    assert dump_of(json.dumps([{"pubkey": PLACE, **plain}])) == kept
+    assert dump_of("{}") == dump_of("[]") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "no JSON"),
+        (b"\xff{}", "no JSON"),
+        ("5", "neither keys"),
+        ('["x"]', "neither keys"),
+        ('[{"account": null}]', "neither keys"),
+        ('{"abc": null}', "account abc: 'abc' is no key"),
+        (f'{{"{PLACE}": 5}}', f"account {PLACE}: an account is 5"),
+        (f'{{"{PLACE}": {{"owner": "{OWNER}", "data": ["!", "base64"]}}}}', f"account {PLACE}: .*no base64"),
+    ],
+)
+def test_a_dump_that_cannot_be_read_says_where(text: str | bytes, says: str) -> None:
+    with pytest.raises(WireError, match=says):
+        dump_of(text)
+
+
+def test_lamports_at_an_address_make_no_account() -> None:
+    """Anybody can send some to any key: it is then the system program's, without bytes."""
+    accounts = {PLACE: Account(keys.SYSTEM, b""), OWNER: Account(keys.SYSTEM, b"x"), keys.TOKEN: None}
+    assert existing(accounts, PLACE, "thing") is None
+    assert existing(accounts, keys.TOKEN, "thing") is None
+    assert existing(accounts, OWNER, "thing") == Account(keys.SYSTEM, b"x")
+    with pytest.raises(PoolRefused, match=f"its thing does not exist: account {PLACE}"):
+        required(accounts, PLACE, "thing")
+    with pytest.raises(PoolRefused, match=f"its thing was not read: account {keys.ORCA[:4]}"):
+        required({}, keys.ORCA, "thing")
