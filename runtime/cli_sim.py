@@ -125,7 +125,7 @@ def _solana(sim: typer.Typer) -> None:
 
 
 def _solana_text(server: Any, said: dict[str, Any], as_json: bool) -> str:
-    where = {"rpc": server.rpc_url, "ws": server.ws_url, **said}
+    where = {"rpc": server.http_url, "ws": server.ws_url, **said}
     return json.dumps(where) if as_json else _text(where, ("rpc", "ws", "genesis"))
 
 

@@ -97,4 +97,4 @@ async def _solana(
         means=chain.counts_as, slot_ns=plan.block_time_ns,
     )  # fmt: skip
     server = await stack.enter_async_context(SolanaSimServer(world))
-    return dict.fromkeys(plan.links, server.ws_url) | {calls_of(link): server.rpc_url for link in plan.links}
+    return dict.fromkeys(plan.links, server.ws_url) | {calls_of(link): server.http_url for link in plan.links}

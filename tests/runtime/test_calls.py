@@ -2,56 +2,31 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import pytest
 
 from runtime import calls, fetching
 from runtime.calls import AT_ONCE, CallDoor
-from runtime.inputs import Frame, Input
-from tests.support.rest_door import LIMIT_S, always
+from tests.support.rest_door import LIMIT_S, Heard, always, carried
 from tests.support.rest_server import Asked, RestServer, http
 
 LINK = "rpc1.http"
 
 
-class Door:
-    """A door that is running, and what it fed and told."""
+class Door(Heard):
+    """A door that may run."""
 
     def __init__(self, url: str) -> None:
-        self.fed: list[Frame] = []
-        self.told: list[str] = []
-        self._came = asyncio.Event()
-        self.door = CallDoor("dex_sol", LINK, url, self._feed, lambda text, _level: self.told.append(text))
-
-    def _feed(self, given: Input) -> None:
-        assert isinstance(given, Frame) and (given.venue, given.link) == ("dex_sol", LINK)
-        self.fed.append(given)
-        self._came.set()
-
-    async def until(self, count: int) -> dict[int, tuple[int, bytes]]:
-        """Every answer by its id: status, body."""
-        async with asyncio.timeout(LIMIT_S):
-            while len(self.fed) < count:
-                self._came.clear()
-                await self._came.wait()
-        parts = [frame.raw.partition(b"\n") for frame in self.fed]
-        answers = {int(head.split()[0]): (int(head.split()[1]), body) for head, _, body in parts}
-        assert len(answers) == len(self.fed), "one answer each"
-        return answers
+        super().__init__("dex_sol", LINK)
+        self.door = CallDoor("dex_sol", LINK, url, self.feed, self.tell)
 
 
 @asynccontextmanager
 async def running(url: str) -> AsyncIterator[Door]:
     door = Door(url)
-    task = asyncio.create_task(door.door.run())
-    try:
+    async with carried(door.door.run()):
         yield door
-    finally:
-        assert not task.done(), task
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def test_a_call_is_one_post_and_its_answer_one_frame() -> None:
@@ -138,7 +113,8 @@ async def test_what_is_no_call_is_refused_and_told(data: bytes) -> None:
     door = Door("http://127.0.0.1:1")
     assert not door.door.send(data)
     async with asyncio.timeout(LIMIT_S):
-        await door._came.wait()
+        while not door.fed:
+            await asyncio.sleep(0)
     assert b"never left: it is not an id, the path / and a body" in door.fed[0].raw
     assert "a call was not sent" in door.told[0]
 
@@ -161,10 +137,7 @@ async def test_a_key_in_the_address_is_not_shown(monkeypatch: pytest.MonkeyPatch
         return 401, f"no such key: {key}".encode()
 
     monkeypatch.setattr(calls, "fetched", fetched)
-    task = asyncio.create_task(door.door.run())
-    door.door.send(b"1 /\n{}")
-    answers = await door.until(1)
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    async with carried(door.door.run()):
+        door.door.send(b"1 /\n{}")
+        answers = await door.until(1)
     assert answers == {1: (401, b"no such key: " + b"*" * len(key))}

@@ -81,7 +81,7 @@ async def test_a_cancel_gives_up_no_cancel_and_nothing_that_is_answered() -> Non
 
         def fed(given: Input) -> None:
             assert isinstance(given, Frame)
-            Door._feed(door, given)
+            Door.feed(door, given)
             if given.raw.startswith(b"1 "):
                 door.send(2, "/0/private/CancelOrder")
                 door.send(3, "/0/private/CancelAll")
@@ -100,7 +100,7 @@ async def test_cancels_without_end_starve_no_question() -> None:
 
         def fed(given: Input) -> None:
             assert isinstance(given, Frame)
-            Door._feed(door, given)
+            Door.feed(door, given)
             if len(door.fed) < 12:
                 door.send(100 + len(door.fed), "/0/private/CancelOrder")
 

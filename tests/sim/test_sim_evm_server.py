@@ -189,11 +189,11 @@ async def post(url: str, request: bytes) -> bytes:
     [
         (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 405"),
         (b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", b"HTTP/1.1 413"),
-        (b"POST / HTTP/1.1\r\n\r\n", b"HTTP/1.1 413"),
-        (b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", b""),
+        (b"POST / HTTP/1.1\r\n\r\n", b"HTTP/1.1 200"),
+        (b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", b"HTTP/1.1 400"),
         (b"\x16\x03\x01\x02\x00\r\n", b""),
         (b"POST / HTTP/1.1\r\nContent-Length: 50\r\n\r\n{", b""),
-        (b"POST / HTTP/1.1\r\n" + b"a: " + 100_000 * b"b" + b"\r\n\r\n", b""),
+        (b"POST / HTTP/1.1\r\n" + b"a: " + 100_000 * b"b" + b"\r\n\r\n", b"HTTP/1.1 4"),
         (b'POST / HTTP/1.1\r\nContent-Length: 31\r\n\r\n{"id":5,"method":"eth_chainId"}', b"HTTP/1.1 200"),
     ],
 )

@@ -57,16 +57,16 @@ def request(method: str, *params: Any, last: bool = False) -> bytes:
 
 async def test_http_keeps_its_connection_and_says_what_it_cannot() -> None:
     async with SolanaSimServer(default_world(1, ()), clock=fast_clock()) as server, asyncio.timeout(LIMIT_S):
-        two = await talk(server.rpc_url, request("getHealth"), request("getGenesisHash", last=True))
+        two = await talk(server.http_url, request("getHealth"), request("getGenesisHash", last=True))
         assert two.count(b"HTTP/1.1 200 OK") == 2 and MAINNET.encode() in two
         server.sim.faults.error_answers = 1
-        refused = await talk(server.rpc_url, request("getHealth", last=True))
+        refused = await talk(server.http_url, request("getHealth", last=True))
         assert refused.startswith(b"HTTP/1.1 429 Too Many Requests\r\n") and b"\r\nRetry-After: 1\r\n" in refused
-        got = await talk(server.rpc_url, b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        got = await talk(server.http_url, b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
         assert got.startswith(b"HTTP/1.1 405 ")
-        assert (await talk(server.rpc_url, b"what\r\n\r\n")).startswith(b"HTTP/1.1 400 ")
+        assert (await talk(server.http_url, b"what\r\n\r\n")).startswith(b"HTTP/1.1 400 ")
         big = b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n"
-        assert (await talk(server.rpc_url, big)).startswith(b"HTTP/1.1 413 ")
+        assert (await talk(server.http_url, big)).startswith(b"HTTP/1.1 413 ")
 
 
 async def test_a_socket_hears_of_slots_and_is_closed_by_a_fault() -> None:
@@ -84,7 +84,7 @@ async def test_a_socket_hears_of_slots_and_is_closed_by_a_fault() -> None:
         await client.send(json.dumps({"id": 2, "method": "accountSubscribe", "params": [CLOCK, asked]}))
         while json.loads(await client.recv()).get("method") != "accountNotification":
             pass
-        await talk(server.rpc_url, request("sim_fault", "close", True, last=True))
+        await talk(server.http_url, request("sim_fault", "close", True, last=True))
         async for _ in client:
             pass  # until it is closed
         assert client.close_code == 1001
@@ -93,8 +93,8 @@ async def test_a_socket_hears_of_slots_and_is_closed_by_a_fault() -> None:
 async def test_a_mute_node_answers_nothing_until_it_is_not() -> None:
     async with SolanaSimServer(default_world(1, ())) as server, asyncio.timeout(LIMIT_S):
         server.sim.faults.mute = True
-        waits = asyncio.create_task(talk(server.rpc_url, request("getHealth", last=True)))
-        answered = await talk(server.rpc_url, request("sim_fault", "mute", False, last=True))
+        waits = asyncio.create_task(talk(server.http_url, request("getHealth", last=True)))
+        answered = await talk(server.http_url, request("sim_fault", "mute", False, last=True))
         assert b'"result":true' in answered and b'"result":"ok"' in await waits
 
 
@@ -102,7 +102,7 @@ async def test_ports_are_neighbours_and_taken_ones_are_said() -> None:
     for port in range(28_899, 28_999, 3):
         try:
             async with SolanaSimServer(default_world(1, ()), port=port) as server:
-                assert (server.rpc_url, server.ws_url) == (f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port + 1}")
+                assert (server.http_url, server.ws_url) == (f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port + 1}")
         except OSError:
             continue  # somebody else's
         break
@@ -114,14 +114,14 @@ async def test_ports_are_neighbours_and_taken_ones_are_said() -> None:
         with pytest.raises(OSError, match="attempting to bind"):
             await server.__aenter__()
         with pytest.raises(RuntimeError, match="not running"):
-            _ = server.rpc_url, server.ws_url
+            _ = server.http_url, server.ws_url
 
 
 async def test_leaving_ends_who_still_waits() -> None:
     server = SolanaSimServer(default_world(1, ()))
     async with server, asyncio.timeout(LIMIT_S):
         server.sim.faults.mute, server.sim.faults.error_answers = True, 1
-        waits = asyncio.create_task(talk(server.rpc_url, request("getHealth")))
+        waits = asyncio.create_task(talk(server.http_url, request("getHealth")))
         while server.sim.faults.error_answers:  # until it was asked
             await asyncio.sleep(0)
     assert await asyncio.wait_for(waits, LIMIT_S) == b""

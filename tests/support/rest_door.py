@@ -1,7 +1,7 @@
 """The REST door of the tests: it runs against `rest_server`, and what it fed and told is kept."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -15,26 +15,22 @@ from tests.support.rest_server import KEY, SECRET, Asked, http, trading
 LIMIT_S = 20
 
 
-class Door:
-    """A door that is running, and what it fed and told."""
+class Heard:
+    """What a door of venue and link fed and told."""
 
-    def __init__(self, url: str, vault: Vault | None = None, **other: Any) -> None:
+    def __init__(self, venue: str, link: str) -> None:
         self.fed: list[Frame] = []
         self.told: list[str] = []
+        self._from = venue, link
         self._came = asyncio.Event()
-        self.vault = vault or Vault({"key": KEY, "secret": SECRET}, Counted())
-        self.door = RestDoor("kraken", trading(**other), url, self.vault, self._feed, self._tell)
 
-    def _feed(self, given: Input) -> None:
-        assert isinstance(given, Frame) and (given.venue, given.link) == ("kraken", REST)
+    def feed(self, given: Input) -> None:
+        assert isinstance(given, Frame) and (given.venue, given.link) == self._from
         self.fed.append(given)
         self._came.set()
 
-    def _tell(self, text: str, _level: str) -> None:
+    def tell(self, text: str, _level: str) -> None:
         self.told.append(text)
-
-    def send(self, id_: int, path: str, body: str = "") -> bool:
-        return self.door.send(f"{id_} {path}\n{body}".encode())
 
     async def until(self, count: int) -> dict[int, tuple[int, bytes]]:
         """Every answer by its id: status, body."""
@@ -51,12 +47,31 @@ class Door:
         return answers
 
 
+class Door(Heard):
+    """A REST door that is running."""
+
+    def __init__(self, url: str, vault: Vault | None = None, **other: Any) -> None:
+        super().__init__("kraken", REST)
+        self.vault = vault or Vault({"key": KEY, "secret": SECRET}, Counted())
+        self.door = RestDoor("kraken", trading(**other), url, self.vault, self.feed, self.tell)
+
+    def send(self, id_: int, path: str, body: str = "") -> bool:
+        return self.door.send(f"{id_} {path}\n{body}".encode())
+
+
 @asynccontextmanager
 async def running(url: str, vault: Vault | None = None, **other: Any) -> AsyncIterator[Door]:
     door = Door(url, vault, **other)
-    task = asyncio.create_task(door.door.run())
-    try:
+    async with carried(door.door.run()):
         yield door
+
+
+@asynccontextmanager
+async def carried(running: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """While a door's `run` runs; it must not end by itself."""
+    task = asyncio.create_task(running)
+    try:
+        yield
     finally:
         assert not task.done(), task
         task.cancel()

@@ -57,7 +57,7 @@ def served(sim: SolanaSim) -> Iterator[str]:
 
     async def serve() -> None:
         async with SolanaSimServer(sim, clock=lambda: START_NS + 60 * 10**9) as server:
-            place.append(server.rpc_url)
+            place.append(server.http_url)
             ready.set()
             await ended.wait()
 
