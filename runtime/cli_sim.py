@@ -14,6 +14,12 @@ from connectors.errors import ConfigError
 
 NS: Final = 10**9
 
+NodeFaults = Annotated[
+    list[str] | None, typer.Option("--fault", help="NAME=VALUE, as sim_fault takes; may be given again.")
+]
+Duration = Annotated[float | None, typer.Option("--duration", min=0.1, help="Stop after this many seconds.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+
 
 def register(app: typer.Typer) -> None:
     """Adds `sim` and its commands."""
@@ -38,13 +44,9 @@ def _evm(sim: typer.Typer) -> None:
             typer.Option("--block-time", min=0, help="Seconds between blocks; 0: one per transaction, nobody trades.",
                          show_default="the chain's own"),
         ] = None,
-        fault: Annotated[
-            list[str] | None, typer.Option("--fault", help="NAME=VALUE, as sim_fault takes; may be given again.")
-        ] = None,
-        duration: Annotated[
-            float | None, typer.Option("--duration", min=0.1, help="Stop after this many seconds.")
-        ] = None,
-        as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+        fault: NodeFaults = None,
+        duration: Duration = None,
+        as_json: AsJson = False,
     ) -> None:  # fmt: skip
         """Serve a simulated chain on the loopback: JSON-RPC over WebSocket and HTTP, pools that trade along a market.
 
@@ -89,13 +91,9 @@ def _solana(sim: typer.Typer) -> None:
             typer.Option("--slot-time", min=0, help="Seconds between slots; 0: only sim_slot makes them.",
                          show_default="0.4"),
         ] = None,
-        fault: Annotated[
-            list[str] | None, typer.Option("--fault", help="NAME=VALUE, as sim_fault takes; may be given again.")
-        ] = None,
-        duration: Annotated[
-            float | None, typer.Option("--duration", min=0.1, help="Stop after this many seconds.")
-        ] = None,
-        as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+        fault: NodeFaults = None,
+        duration: Duration = None,
+        as_json: AsJson = False,
     ) -> None:  # fmt: skip
         """Serve a simulated Solana on the loopback: JSON-RPC and subscriptions, pools that trade along a market.
 
@@ -148,10 +146,8 @@ def _kraken(sim: typer.Typer) -> None:
                                      show_default="trade and query, no funding")
         ] = None,
         speed: Annotated[int, typer.Option("--speed", min=1, max=100, help="How fast its clock runs.")] = 1,
-        duration: Annotated[
-            float | None, typer.Option("--duration", min=0.1, help="Stop after this many seconds.")
-        ] = None,
-        as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+        duration: Duration = None,
+        as_json: AsJson = False,
     ) -> None:  # fmt: skip
         """Serve a simulated Kraken on the loopback: WebSocket v2, public and private, and REST, on one port.
 
