@@ -36,7 +36,8 @@ class Raydium(msgspec.Struct, frozen=True):
 
     `fee_ppm`: the trade fee of its AmmConfig. `fee_on`: which token pays it (FEE_ON_…). `volatility`: None where the
     pool charges no fee for it. `now_s`: the clock (unix_timestamp) of the slot that the state is of; a volatile fee is
-    what a swap at that second would pay, and a later second's may be less.
+    what a swap at that second would pay. A later second's is another: less once the volatility decays, but more where
+    the filter ends while the price is on its way back to the group of reference, which is then the present one.
     """
 
     sqrt_price_x64: int
@@ -77,6 +78,14 @@ class Raydium(msgspec.Struct, frozen=True):
             raise QuoteError("the pool is empty")
         square = self.sqrt_price_x64**2
         return (square, _Q128) if down else (_Q128, square)
+
+    @property
+    def charged_ppm(self) -> int:
+        """The fee of a swap that begins now, volatility in it. Raises QuoteError, as a swap would."""
+        if self.volatility is None:
+            return self.fee_ppm
+        group = self.tick // self.ticks.spacing
+        return self.volatility.begun(group, self.now_s).moved(group).fee_ppm(self.fee_ppm, self.ticks.spacing)
 
     def without_fee(self) -> Self:
         """The same ticks and orders with a fee of 0."""

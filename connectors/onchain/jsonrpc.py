@@ -74,5 +74,6 @@ def is_null(raw: msgspec.Raw) -> bool:
 
 
 def why(error: RpcError) -> str:
-    """The node's own words, short."""
-    return f"{error.message[:_TEXT_MAX]} ({error.code})"
+    """The node's own words, short, and without what a terminal would act upon."""
+    words = "".join(letter if letter.isprintable() else "?" for letter in error.message[:_TEXT_MAX])
+    return f"{words} ({error.code})"

@@ -4,7 +4,7 @@ from typing import Final
 
 from connectors.amm.concentrated import Concentrated
 from connectors.amm.constant_product import ConstantProduct
-from connectors.amm.curve import Curve
+from connectors.amm.curve import Curve, QuoteError
 from connectors.amm.raydium import Raydium
 from connectors.amm.stableswap import StableSwap
 from connectors.amm.whirlpool import Whirlpool
@@ -21,7 +21,7 @@ def amm_of(pool: PoolPlan, number: int, state: State, now_ns: int) -> PoolAmm | 
     hold."""
     try:
         return _record(pool, max(number, 1), state, now_ns)
-    except NumberError:
+    except (NumberError, QuoteError):
         return None
 
 
@@ -33,8 +33,9 @@ def _record(pool: PoolPlan, number: int, state: State | Curve, now_ns: int) -> P
             tick_spacing=state.ticks.spacing,
         )  # fmt: skip
     if isinstance(state, Raydium | Whirlpool):
+        fee_ppm = state.charged_ppm if isinstance(state, Raydium) else state.fee_ppm
         return PoolAmm(
-            pool_type=PoolType.V3_CLMM, last_block=number, last_update_ns=now_ns, fee_ppm=state.fee_ppm,
+            pool_type=PoolType.V3_CLMM, last_block=number, last_update_ns=now_ns, fee_ppm=fee_ppm,
             sqrt_price_x64=state.sqrt_price_x64, liquidity=state.liquidity, tick=state.tick,
             tick_spacing=state.ticks.spacing,
         )  # fmt: skip

@@ -233,6 +233,19 @@ def test_a_volatile_fee_has_an_end() -> None:
         msgspec.structs.replace(wild, accumulator=1 << 31).fee_ppm(0, 2)
 
 
+@pytest.mark.parametrize("now_s", [1000, 1005, 1031, 5000])
+@pytest.mark.parametrize("index", [-4, 0, 3])
+def test_what_is_charged_now_is_the_fee_of_the_smallest_swap(index: int, now_s: int) -> None:
+    """What guests are told of a pool's fee is the whole of it, volatility in it."""
+    volatility = Volatility(10, 60, 5000, 20_000, 300_000, index, 40_000, 50_000, 1000)
+    curve = made(500, volatility=volatility, now_s=now_s)
+    plain = made(curve.charged_ppm)
+    assert curve.charged_ppm >= 500
+    for amount in (1, 10, 997, 10**6):
+        assert curve.proceeds(1, 0, [amount]) == plain.proceeds(1, 0, [amount])
+    assert made(500).charged_ppm == 500
+
+
 def test_part_filled_orders_come_first() -> None:
     assert left(100, 30, 10) == (100, 20)
     assert left(100, 30, 30) == (100, 0)

@@ -10,6 +10,7 @@ from connectors.amm.concentrated import Concentrated
 from connectors.amm.curve import Curve
 from connectors.amm.stableswap import StableSwap
 from connectors.chain import PROBED, PoolKind
+from connectors.pool import DexVenue
 from connectors.venues.evm.reading import read
 from runtime.chains import NAMES, Chain, shipped
 from runtime.sim.evm.machine import Run
@@ -22,6 +23,7 @@ from tests.evm.abi import Erc20, Method, Multicall, Quoter, V2Pair, V3Pool
 from tests.sim.sim_evm_node import Node
 
 START_NS = 1_700_000_000 * 10**9
+EVM = [name for venue, name in NAMES.items() if venue is not DexVenue.DEX_SOL]
 
 
 def lived(sim: EvmSim, blocks: int) -> EvmSim:
@@ -47,7 +49,7 @@ def fee_ppm(sim: EvmSim, address: str) -> int:
     return curve.fee // 10_000 if isinstance(curve, StableSwap) else int(curve.fee_ppm)
 
 
-@pytest.mark.parametrize("name", list(NAMES.values()))
+@pytest.mark.parametrize("name", EVM)
 def test_every_shipped_pool_is_there_and_reads_as_its_plan_says(name: str) -> None:
     chain = shipped(name)
     node = Node(default_world(3, chain))
@@ -78,7 +80,7 @@ def test_every_shipped_pool_is_there_and_reads_as_its_plan_says(name: str) -> No
     assert [pool["address"] for pool in said["pools"]] == [plan.address for plan in chain.pools]
 
 
-@pytest.mark.parametrize("name", list(NAMES.values()))
+@pytest.mark.parametrize("name", EVM)
 def test_pools_follow_the_market_within_their_fees(name: str) -> None:
     """The market runs away by 3 %; every pool of a moving token is there soon, and no transaction fails."""
     chain = shipped(name)
@@ -105,7 +107,7 @@ def test_pools_follow_the_market_within_their_fees(name: str) -> None:
     assert checked >= 8
 
 
-@pytest.mark.parametrize("name", list(NAMES.values()))
+@pytest.mark.parametrize("name", EVM)
 def test_our_own_reader_takes_every_shipped_pool_and_holds_what_the_chain_holds(name: str) -> None:
     """The reader of `connectors.venues.evm` checks identity, decimals, ticks and get_dy; probed kinds are quoted."""
     chain = shipped(name)
