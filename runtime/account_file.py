@@ -1,8 +1,9 @@
 """A file of Solana accounts, as `--accounts` takes it.
 
 `{key: {"owner": …, "data": ["…", "base64"]}}` is the plain shape; the same inside `{"account": …}`, as `solana account
---output json` prints one account (with its `pubkey`) and `getProgramAccounts` answers many, is taken, too. A key with
-null: there is no such account.
+--output json` prints one account (with its `pubkey`) and `getProgramAccounts` answers many, is taken, too, and such an
+answer as it came, with `result` around it. A key with null: there is no such account. One key or account that cannot be
+read refuses the file.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ import msgspec
 
 from connectors.base58 import key_bytes
 from connectors.errors import ConfigError, WireError
-from connectors.venues.solana.account import Account, account_of
+from connectors.venues.solana.account import LENGTH_MAX, Account, account_of
+from runtime.texts import plain
 
 BYTES_MAX: Final = 1 << 28
 _SHAPE: Final = 'give {"KEY": {"owner": "…", "data": ["…", "base64"]}, …}'
@@ -36,16 +38,24 @@ def read_accounts(path: Path, option: str = "--accounts") -> dict[str, Account |
     for key, value in _pairs(found, place):
         try:
             key_bytes(key)
-            account = account_of(value["account"] if isinstance(value, dict) and "account" in value else value)
+            account = account_of(_inner(value), LENGTH_MAX)
         except (ValueError, WireError) as error:
-            raise ConfigError(f"account {key[:80]}: {error}", place=place, mend=_SHAPE) from None
+            raise ConfigError(f"account {plain(key[:80])}: {error}", place=place, mend=_SHAPE) from None
         if accounts.setdefault(key, account) != account:
             problem = f"account {key} is there twice, with different bytes"
             raise ConfigError(problem, place=place, mend="all of a dump must be of one slot")
     return accounts
 
 
+def _inner(entry: Any) -> Any:
+    return entry["account"] if isinstance(entry, dict) and "account" in entry else entry
+
+
 def _pairs(found: Any, place: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(found, dict) and "result" in found:
+        found = found["result"]  # an answer as it came: of getProgramAccounts, with its slot or without
+    if isinstance(found, dict) and found.keys() == {"context", "value"}:
+        found = found["value"]
     if isinstance(found, dict) and "pubkey" in found:
         found = [found]
     if isinstance(found, dict):

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from connectors.errors import ConfigError
+from runtime.texts import plain
 
 Show = Callable[[dict[str, Any], bool], None]
 
@@ -76,10 +77,35 @@ def _quote(app: typer.Typer, show: Show) -> None:
 
         asked = quoting_solana.asked(pool, token_in, amount, exact_out=exact_out, token_out=token_out)
         if accounts is None:
-            show(quoting_solana.quote_live(rpc, asked, _commitment(commitment)), as_json)
+            found = quoting_solana.quote_live(rpc, asked, _commitment(commitment), _genesis())
+            _tell(found, as_json, show)
         else:
             _refuse("--commitment", commitment, "endpoints: a dump is of the slot it was made at")
-            show(quoting_solana.quote_dump(accounts, asked), as_json)
+            _tell(quoting_solana.quote_dump(accounts, asked), as_json, show)
+
+
+def _tell(found: dict[str, Any], as_json: bool, show: Show) -> None:
+    """A quote on Solana: what is doubtful goes to stderr, too, before it."""
+    _warn(found)
+    if not as_json:
+        slot = "not known" if found["slot"] is None else found["slot"]
+        found = {key: value for key, value in found.items() if key != "warnings" and value is not None}
+        found |= {"slot": slot, "assumed": "; ".join(found["assumed"])}
+    show(found, as_json)
+
+
+def _warn(found: dict[str, Any]) -> None:
+    for warning in found.get("warnings", ()):
+        typer.echo(plain(f"warning: {warning}"), err=True)
+
+
+def _genesis() -> str:
+    """The one that the settings name; empty: mainnet-beta's."""
+    from runtime.config import load
+    from runtime.config_solana import SolanaSection
+
+    section = load([]).chain("dex_sol")
+    return section.genesis if isinstance(section, SolanaSection) else ""
 
 
 @contextmanager
@@ -134,6 +160,7 @@ def _discover(pools: typer.Typer, show: Show) -> None:
         """Find a pair's pools, through a chain's factories or on Solana by their addresses; ends with the lines to
         paste into gateway.toml."""
         found = _discovered(chain, pair, rpc, factory or [], config or [])
+        _warn(found)
         if as_json:
             show(found, True)
             return
@@ -176,16 +203,23 @@ def _endpoint(venue: str, files: list[Path]) -> str:
     return links.get(calls_of(first), links[first])
 
 
+def _problem(pool: dict[str, Any]) -> str:
+    price = pool.get("price")
+    return f"{pool['problem']} (at {price})" if pool["problem"] and price is not None else str(pool["problem"])
+
+
 def _for_people(found: dict[str, Any]) -> dict[str, Any]:
     """One line a pool: what it is and holds, or why it cannot be followed."""
     shown: dict[str, Any] = {key: found[key] for key in ("chain", "block", "slot") if key in found}
     if not found["pools"]:
         shown["pools"] = "none of this pair was found"
     for pool in found["pools"]:
-        told = {"": pool["protocol"] or "unknown", "fee_ppm": pool["fee_ppm"], "of": pool["factory"], **pool["held"]}
-        told |= {"liquidity": pool["liquidity"]}
+        tier = "tier" if "slot" in found else "of"
+        told = {"": pool["protocol"] or "unknown", "fee_ppm": pool["fee_ppm"], tier: pool["factory"], **pool["held"]}
+        told |= {"price": pool.get("price"), "liquidity": pool["liquidity"]}
+        is_followed = pool.get("is_followed", pool["is_shipped"])
         line = {key: value for key, value in told.items() if value is not None}
-        shown[pool["address"]] = pool["problem"] or line | ({"already": "followed"} if pool["is_shipped"] else {})
+        shown[pool["address"]] = _problem(pool) or line | ({"already": "followed"} if is_followed else {})
     if found["not_asked"]:
         why = "this endpoint does not search" if "slot" in found else "no index by pair"
         shown["not asked"] = f"{', '.join(found['not_asked'])}: {why}; name such pools by their address"

@@ -4,7 +4,7 @@ A pool's address follows from its program, its two mints and its tier, Raydium's
 tiers' are derived and looked at. Others (tiers that are newer, Raydium's permissioned pools, which have a number of
 their own in the address) are searched by `getProgramAccounts`, where the endpoint does that. Those that are there are
 then read as a session reads them, with the balances of their vaults, each pool in one answer. What cannot be followed
-is listed with the reason.
+is listed with the reason, and with its price where its account tells one.
 """
 
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from typing import Any, Final
 
 import msgspec
 
-from connectors.amm.raydium import Raydium
-from connectors.amm.whirlpool import Whirlpool
 from connectors.chain import PoolKind, PoolPlan, Token
 from connectors.errors import ConfigError, PoolRefused, WireError
 from connectors.units import trimmed_text
 from connectors.venues.solana import orca_layout, pools, raydium_layout
 from connectors.venues.solana.account import Accounts
+from connectors.venues.solana.clock import clock_of
 from connectors.venues.solana.keys import (
+    CLOCK,
     ORCA,
     RAYDIUM,
     TOKEN,
@@ -33,6 +33,7 @@ from connectors.venues.solana.keys import (
 )
 from connectors.venues.solana.mint import mint_of
 from runtime.chains import Chain, chain_named, in_order
+from runtime.cluster import doubts, now_s
 from runtime.config_solana import SolanaSection, solana_key
 from runtime.pool_snippet import snippet
 from runtime.rpc_solana import SolanaRpc
@@ -46,11 +47,13 @@ _PROGRAMS: Final = {  # length of a pool's account, and where its two mints are
     PoolKind.RAYDIUM_CLMM: (RAYDIUM, raydium_layout.POOL_LENGTH, (73, 105)),
     PoolKind.ORCA_WHIRLPOOL: (ORCA, orca_layout.POOL_LENGTH, (101, 181)),
 }
+_PRICE_DIGITS: Final = 18
 _AMOUNT_AT: Final = 64  # of a token account, behind mint and owner
 
 
 class _Found(msgspec.Struct, frozen=True, kw_only=True):
-    """A pool that is there. `pool` None: it cannot even be read. `held`: smallest units of base and quote."""
+    """A pool that is there. `pool` None: it cannot even be read. `held`: smallest units of base and quote.
+    `is_followed`: by these settings, shipped or their own."""
 
     address: str
     tier: str
@@ -58,7 +61,9 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
     pool: PoolPlan | None = None
     held: tuple[int | None, int | None] = (None, None)
     liquidity: int | None = None
+    price: str | None = None
     is_shipped: bool = False
+    is_followed: bool = False
     problem: str = ""
 
 
@@ -69,26 +74,31 @@ def discover(url: str, pair: str, section: SolanaSection) -> dict[str, Any]:
     with SolanaRpc(url, commitment=section.commitment) as rpc:
         genesis = rpc.genesis()
         if genesis != wanted:
-            problem = f"is of the cluster with genesis {genesis[:44]}, wanted is {wanted}"
+            problem = f"is of the cluster with genesis {genesis}, wanted is {wanted}"
             mend = "name another endpoint, or set genesis under [venues.dex_sol]"
             raise ConfigError(problem, place=rpc.place, mend=mend)
         base, quote = _pair(rpc, chain, pair)
         candidates = tiers_of(base, quote)
-        slot, there = rpc.accounts(candidates)
-        exist = [address for address, account in there.items() if account is not None and account.data]
+        slot, there = rpc.accounts([*candidates, CLOCK])
+        clock_s = _time_of(rpc, there)
+        exist = [address for address in candidates if _is_there(there, address)]
         searched, not_asked = _searched(rpc, base, quote)
         candidates = searched | candidates
         shipped = {pool.address for pool in chain.pools}
+        followed = {pool.address for pool in section.pools} | (shipped if section.defaults else set())
         found = [
-            _look(rpc, address, candidates[address], slot, base, quote, is_shipped=address in shipped)
+            msgspec.structs.replace(
+                _look(rpc, address, candidates[address], slot, base, quote),
+                is_shipped=address in shipped, is_followed=address in followed,
+            )
             for address in dict.fromkeys([*exist, *searched])
-        ]
+        ]  # fmt: skip
     found.sort(key=lambda one: (bool(one.problem), -(one.held[1] or 0), one.address))
-    good = [one.pool for one in found if one.pool is not None and not one.problem and not one.is_shipped]
+    good = [one.pool for one in found if one.pool is not None and not one.problem and not one.is_followed]
     return {
         "chain": chain.name, "genesis": genesis, "slot": slot, "commitment": section.commitment, "base": base.address,
         "quote": quote.address, "pools": [_row(one, base, quote) for one in found], "toml": snippet(chain, good),
-        "not_asked": not_asked,
+        "not_asked": not_asked, "time": clock_s, "warnings": doubts(genesis, wanted, clock_s, now_s()),
     }  # fmt: skip
 
 
@@ -144,9 +154,22 @@ def _token(rpc: SolanaRpc, chain: Chain, name: str) -> Token:
     raise ConfigError(f"is no token: {problem}", place=f"--pair {name}", mend="name a mint")
 
 
-def _look(rpc: SolanaRpc, address: str, tier: str, slot: int, base: Token, quote: Token, *, is_shipped: bool) -> _Found:
+def _time_of(rpc: SolanaRpc, accounts: Accounts) -> int:
+    """The second that the chain's clock says."""
+    try:
+        return clock_of(accounts).unix_timestamp
+    except PoolRefused as refused:
+        raise ConfigError(str(refused), place=rpc.place, mend="name another endpoint") from None
+
+
+def _is_there(accounts: Accounts, address: str) -> bool:
+    account = accounts[address]
+    return account is not None and bool(account.data)
+
+
+def _look(rpc: SolanaRpc, address: str, tier: str, slot: int, base: Token, quote: Token) -> _Found:
     """One pool, read. What is wrong with it is told."""
-    found = _Found(address=address, tier=tier, slot=slot, is_shipped=is_shipped)
+    found = _Found(address=address, tier=tier, slot=slot)
     try:
         slot, accounts = rpc.whole(partial(_wanted, address))
         mints = pools.mints_of(address, accounts)
@@ -156,20 +179,29 @@ def _look(rpc: SolanaRpc, address: str, tier: str, slot: int, base: Token, quote
         vaults = pools.vaults_of(address, accounts)
         balances = [_balance(accounts, vault, mint) for vault, mint in zip(vaults, mints, strict=True)]
         held = balances[places[0]], balances[places[1]]
-        found = msgspec.structs.replace(found, slot=slot, pool=plan, held=held)
-        curve = pools.state_of(plan, accounts)
+        said = pools.said_by(address, accounts)
+        price = _price(said.sqrt_price_x64, plan)
+        found = msgspec.structs.replace(found, slot=slot, pool=plan, held=held, liquidity=said.liquidity, price=price)
+        pools.state_of(plan, accounts)
     except (PoolRefused, WireError) as error:
         return msgspec.structs.replace(found, problem=str(error))
     except ValueError:
         return msgspec.structs.replace(found, problem="it does not hold both tokens")
-    liquidity = curve.liquidity if isinstance(curve, Raydium | Whirlpool) else None
-    problem = "" if all(found.held) else "it holds nothing of a token"
-    return msgspec.structs.replace(found, liquidity=liquidity, problem=problem)
+    return found if all(found.held) else msgspec.structs.replace(found, problem="it holds nothing of a token")
 
 
 def _wanted(address: str, known: Accounts) -> Sequence[str]:
     keys = pools.wanted(address, known)
     return keys if known.get(address) is None else (*keys, *pools.vaults_of(address, known))
+
+
+def _price(sqrt_price_x64: int, plan: PoolPlan) -> str:
+    """Quote for one of base, rounded down to 18 decimals: at the margin, without the fee."""
+    base, quote = plan.tokens[plan.base], plan.tokens[plan.quote]
+    above, below = sqrt_price_x64**2, 1 << 128
+    if plan.base:
+        above, below = below, max(above, 1)
+    return trimmed_text(above * 10 ** (_PRICE_DIGITS + base.decimals) // (below * 10**quote.decimals), _PRICE_DIGITS)
 
 
 def _balance(accounts: Accounts, vault: str, mint: str) -> int | None:
@@ -191,5 +223,6 @@ def _row(found: _Found, base: Token, quote: Token) -> dict[str, Any]:
     return {
         "address": found.address, "protocol": pool.kind.value if pool else found.tier.replace(",", "").split()[0],
         "factory": found.tier, "fee_ppm": pool.fee_ppm if pool else None, "held": held, "held_units": found.held,
-        "liquidity": found.liquidity, "slot": found.slot, "is_shipped": found.is_shipped, "problem": found.problem,
+        "liquidity": found.liquidity, "price": found.price, "slot": found.slot, "is_shipped": found.is_shipped,
+        "is_followed": found.is_followed, "problem": found.problem,
     }  # fmt: skip

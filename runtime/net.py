@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
@@ -28,7 +28,6 @@ CLOSE_TIMEOUT_S: Final = 1.0
 FRAME_BYTES_MAX: Final = 32 * 2**20  # Kraken's instrument snapshot is about 1 MB
 FRAMES_QUEUED_MAX: Final = 1024
 SENDS_QUEUED_MAX: Final = 4096
-SHOWN_CHARS: Final = 12  # of a part of a path on this machine
 SECRET_CHARS: Final = 8  # no provider's key is shorter
 _URL: Final = re.compile(r"\S+://\S+")
 _MUTE: Final = logging.Logger("venuegate.mute", logging.CRITICAL + 1)  # the library would log every message, filled in
@@ -220,12 +219,19 @@ class VenueLink:
 
 
 def secrets_of(url: str) -> tuple[bytes, ...]:
-    """What in an address may be a key: parts of the path and of the query, a password; on this machine nothing."""
+    """What in an address may be a key: parts of the path, values of the query and names without one, user and password;
+    each as it stands there and as it reads decoded, whichever an answer repeats. On this machine nothing."""
     parts = urlsplit(url)
     if parts.hostname in LOOPBACK:
         return ()
-    found = [*parts.path.split("/"), *(value for _, value in parse_qsl(parts.query)), parts.password or ""]
-    return tuple(part.encode() for part in found if len(part) >= SECRET_CHARS)
+    queried = (part.partition("=") for part in parts.query.split("&"))
+    written = [
+        *parts.path.split("/"),
+        *(value or name for name, _, value in queried),
+        *parts.netloc.rpartition("@")[0].partition(":"),
+    ]
+    found = dict.fromkeys(form for part in written for form in (part, unquote(part), unquote_plus(part)))
+    return tuple(sorted((part.encode() for part in found if len(part) >= SECRET_CHARS), key=len, reverse=True))
 
 
 def shown(url: str) -> str:
@@ -237,7 +243,7 @@ def shown(url: str) -> str:
     host = netloc.rpartition("@")[2]
     if re.sub(r":\d+$|[\[\]]", "", host) not in LOOPBACK:
         return before + host
-    path = [part if len(part) <= SHOWN_CHARS else "…" for part in parts]
+    path = [part if len(part) < SECRET_CHARS else "…" for part in parts]
     return before + "/".join([host, *path]) + ("?…" if more else "")
 
 

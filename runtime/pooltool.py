@@ -88,7 +88,8 @@ def _names(venues: str | None, settings: Config) -> list[str]:
     names = [name for name in dict.fromkeys(given) if venues is not None or chain_of_venue(name) is not None]
     for name in names:
         if chain_of_venue(name) is None:
-            raise ConfigError(f"{name} is no chain", place="--venues", mend="name dex_arb, dex_eth, dex_base …")
+            mend = "name one or more of dex_arb, dex_base, dex_eth, dex_op, dex_poly, dex_sol"
+            raise ConfigError(f"{name[:80]} is no chain", place="--venues", mend=mend)
     return names or [DEFAULT_VENUE]
 
 

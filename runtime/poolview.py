@@ -18,6 +18,7 @@ from runtime.session import Session
 DEPTH_BPS: Final = 50
 PPM_A_PERCENT: Final = 4  # decimals
 PPM_A_BP: Final = 100
+FEE_BPS_MAX: Final = 2**16 - 1  # of the guests' field
 _DIGITS: Final = 10  # of a price or size in the table
 
 
@@ -97,7 +98,7 @@ def _pool(session: Session, index: int, known: PoolId, found: Report) -> dict[st
         "protocol": Protocol(plan.protocol).name.lower(),
         "protocol_id": int(plan.protocol),
         "venue_id": known.venue_id,
-        "fee_bps": known.fee_bps if pool.amm is None else -(-pool.amm.fee_ppm // PPM_A_BP),
+        "fee_bps": known.fee_bps if pool.amm is None else min(-(-pool.amm.fee_ppm // PPM_A_BP), FEE_BPS_MAX),
         "base": plan.tokens[plan.base].symbol,
         "quote": plan.tokens[plan.quote].symbol,
         "fee_ppm": pool.fee_ppm,

@@ -35,6 +35,7 @@ from connectors.venues.evm.abi import (
 )
 from connectors.venues.evm.rpc import is_revert
 from runtime.net import LOOPBACK, reason_of
+from runtime.texts import plain
 
 TIMEOUT_S: Final = 30.0
 ANSWER_BYTES_MAX: Final = 64 * 2**20
@@ -257,7 +258,7 @@ class Rpc:
         error = answer.get("error")
         if isinstance(error, dict):
             code = error.get("code")
-            return RpcError(code if isinstance(code, int) else 0, str(error.get("message", ""))[:300])
+            return RpcError(code if isinstance(code, int) else 0, plain(str(error.get("message", ""))[:300]))
         if error is not None or "result" not in answer:
             raise self.refused(f"does not speak JSON-RPC: its answer is {str(answer)[:60]}")
         return answer["result"]

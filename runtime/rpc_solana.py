@@ -41,7 +41,10 @@ class SolanaRpc:
 
     def genesis(self) -> str:
         """The hash of the cluster's first block: which cluster it is."""
-        return str(self._rpc.call("getGenesisHash"))
+        try:
+            return solana_key(self._rpc.call("getGenesisHash"))
+        except (TypeError, ValueError):
+            raise self._rpc.refused("getGenesisHash: its answer is no hash") from None
 
     def accounts(self, keys: Iterable[str], min_slot: int = 0) -> tuple[int, dict[str, Account | None]]:
         """(slot, accounts), all of one answer, of a slot no older than `min_slot`. At most 100 keys."""
@@ -61,7 +64,7 @@ class SolanaRpc:
         except (WireError, TypeError, KeyError, ValueError) as error:
             raise self._rpc.refused(f"getMultipleAccounts: no accounts that can be read ({error})") from None
         if is_late:
-            raise self._rpc.refused(f"getMultipleAccounts: slot {slot!s:.20} is before {min_slot}, which it knew")
+            raise self._rpc.refused(f"getMultipleAccounts: slot {slot!a:.20} is before {min_slot}, which it knew")
         return slot, found
 
     def whole(self, wanted: Callable[[Accounts], Iterable[str]]) -> tuple[int, Accounts]:

@@ -104,6 +104,11 @@ class Whirlpool(msgspec.Struct, frozen=True):
         square = self.sqrt_price_x64**2
         return (square, _Q128) if down else (_Q128, square)
 
+    @property
+    def charged_ppm(self) -> int:
+        """The fee of a swap: a static one."""
+        return self.fee_ppm
+
     def without_fee(self) -> Self:
         """The same ticks with a fee of 0."""
         return msgspec.structs.replace(self, fee_ppm=0)

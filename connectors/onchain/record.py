@@ -33,9 +33,8 @@ def _record(pool: PoolPlan, number: int, state: State | Curve, now_ns: int) -> P
             tick_spacing=state.ticks.spacing,
         )  # fmt: skip
     if isinstance(state, Raydium | Whirlpool):
-        fee_ppm = state.charged_ppm if isinstance(state, Raydium) else state.fee_ppm
         return PoolAmm(
-            pool_type=PoolType.V3_CLMM, last_block=number, last_update_ns=now_ns, fee_ppm=fee_ppm,
+            pool_type=PoolType.V3_CLMM, last_block=number, last_update_ns=now_ns, fee_ppm=state.charged_ppm,
             sqrt_price_x64=state.sqrt_price_x64, liquidity=state.liquidity, tick=state.tick,
             tick_spacing=state.ticks.spacing,
         )  # fmt: skip

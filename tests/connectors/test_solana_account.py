@@ -2,8 +2,10 @@
 
 import base64
 import json
+import tracemalloc
 from typing import Any
 
+import msgspec
 import pytest
 import zstandard
 from hypothesis import given
@@ -11,7 +13,8 @@ from hypothesis import strategies as st
 
 from connectors.errors import PoolRefused, WireError
 from connectors.venues.solana import keys
-from connectors.venues.solana.account import LENGTH_MAX, Account, account_of, dump_of, existing, required
+from connectors.venues.solana.account import LENGTH_MAX, READ_MAX, Account, account_of, dump_of, existing, required
+from connectors.venues.solana.decoded import TEXT_MAX, Decoded
 
 OWNER = keys.ORCA
 PLACE = keys.CLOCK
@@ -67,10 +70,56 @@ def test_what_is_no_account(given: Any, says: str) -> None:
 
 def test_more_bytes_than_an_account_has() -> None:
     """Also where few bytes unpack to many."""
-    with pytest.raises(WireError, match="at most"):
-        account_of(value(bytes(LENGTH_MAX + 1)))
-    with pytest.raises(WireError, match="would be 10685760 bytes"):
-        account_of(value(bytes(LENGTH_MAX + 200_000), "base64+zstd"))
+    for most in (READ_MAX, LENGTH_MAX):
+        for encoding in ("base64", "base64+zstd"):
+            assert account_of(value(bytes(most), encoding), most) == Account(OWNER, bytes(most))
+        with pytest.raises(WireError, match="at most"):
+            account_of(value(bytes(most + 1)), most)
+        with pytest.raises(WireError, match="at most"):
+            account_of(value(bytes(most * 2)), most)
+        with pytest.raises(WireError, match=f"would be {most + 1} bytes"):
+            account_of(value(bytes(most + 1), "base64+zstd"), most)
+
+
+def stream(length: int) -> dict[str, Any]:
+    """Zeroes compressed as validators do it: without a word of how many they are."""
+    packer = zstandard.ZstdCompressor().compressobj()
+    packed = packer.compress(bytes(length)) + packer.flush()
+    return {"owner": OWNER, "data": [base64.b64encode(packed).decode(), "base64+zstd"]}
+
+
+def test_an_endpoint_s_account_is_bounded_by_what_a_pool_s_can_be_and_a_dump_s_by_the_chain() -> None:
+    dumped = dump_of(json.dumps({PLACE: value(bytes(LENGTH_MAX)), OWNER: stream(LENGTH_MAX)}))
+    assert [len(account.data) for account in dumped.values() if account] == [LENGTH_MAX, LENGTH_MAX]
+    for told in (value(bytes(READ_MAX + 1)), stream(READ_MAX + 1), stream(LENGTH_MAX)):
+        with pytest.raises(WireError):
+            account_of(told)
+        with pytest.raises(WireError):
+            Decoded().of(PLACE, msgspec.Raw(json.dumps(told).encode()))
+
+
+def test_what_unpacks_to_much_more_is_never_allocated() -> None:
+    """A few bytes may claim to be many: not one byte more than the bound is held, and nothing of it afterwards."""
+    bomb = stream(LENGTH_MAX)
+    assert len(bomb["data"][0]) < 1_000
+    decoded, kept = Decoded(), msgspec.Raw(json.dumps(bomb).encode())
+    tracemalloc.start()
+    try:
+        for key in range(40):
+            with pytest.raises(WireError):
+                decoded.of(str(key), kept)
+        left, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 4 * READ_MAX and left < READ_MAX
+
+
+def test_words_around_an_account_are_bounded_too() -> None:
+    """What is written the same again is known by its text, which is kept."""
+    plain = value(bytes(READ_MAX))
+    assert Decoded().of(PLACE, msgspec.Raw(json.dumps(plain).encode())) == Account(OWNER, bytes(READ_MAX))
+    with pytest.raises(WireError, match="letters"):
+        Decoded().of(PLACE, msgspec.Raw(json.dumps({**plain, "more": "x" * TEXT_MAX}).encode()))
 
 
 def test_dumps_of_every_shape() -> None:
@@ -93,6 +142,7 @@ def test_dumps_of_every_shape() -> None:
         ('["x"]', "neither keys"),
         ('[{"account": null}]', "neither keys"),
         ('{"abc": null}', "account abc: 'abc' is no key"),
+        ('{"\\u001b[2J": null}', r"account '.x1b.2J'"),
         (f'{{"{PLACE}": 5}}', f"account {PLACE}: an account is 5"),
         (f'{{"{PLACE}": {{"owner": "{OWNER}", "data": ["!", "base64"]}}}}', f"account {PLACE}: .*no base64"),
     ],

@@ -4,14 +4,20 @@ from typing import Any
 
 import pytest
 
-from tests.connectors import test_solana_session, test_solana_session_endpoints
+from tests.connectors import (
+    test_solana_failures,
+    test_solana_session,
+    test_solana_session_endpoints,
+    test_solana_session_news,
+)
 from tests.support.solana_planted import MUTANTS, Mutant, plant
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_planted_mistake_is_caught(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
-    tests = vars(test_solana_session) | vars(test_solana_session_endpoints)
+    suites = test_solana_failures, test_solana_session, test_solana_session_endpoints, test_solana_session_news
+    tests = {name: value for suite in suites for name, value in vars(suite).items()}
     test: Any = tests[mutant.caught_by]
     plant(mutant, monkeypatch)
     with pytest.raises((AssertionError, LookupError)):

@@ -273,7 +273,7 @@ def test_a_pool_that_is_not_what_the_plan_says_is_refused() -> None:
     pools = (msgspec.structs.replace(ORCA, fee_ppm=1), RAYDIUM)
     bare = Bare(solana_plan(POOLS), planned=solana_plan(pools)).run(4)
     assert set(bare.watch.shown) == {1}
-    assert bare.said("the plan says 1")
+    assert bare.said("the settings say 1")
 
 
 # --- the rest of the surface -----------------------------------------------------------------------------------------

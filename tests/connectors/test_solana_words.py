@@ -8,18 +8,22 @@ from hypothesis import strategies as st
 from connectors.errors import WireError
 from connectors.onchain.asker import SECOND
 from connectors.venues.solana.account import Account
+from connectors.venues.solana.keys import SYSTEM
+from connectors.venues.solana.news import KEPT_MAX, NEWS_NS, News
 from connectors.venues.solana.rpc import account_told, accounts_told, fees_of, http_answer_of, slot_of, slot_told
 from connectors.venues.solana.silence import AWAITED_NS, Silence
 from connectors.venues.solana.words import At, Word, Words, against
 
 raw = msgspec.Raw
 A, B, C = (Account("x", data) for data in (b"a", b"b", b"c"))
+CLOSED = Account(SYSTEM, b"")  # as a notification has it
 
 
 @pytest.mark.parametrize(
     ("said", "found"),
     [(At(11, A), Word.NEWS), (At(11, B), Word.NEWS), (At(10, A), Word.OLD), (At(10, B), Word.CONTRADICTS),
-     (At(9, A), Word.OLD), (At(9, B), Word.BACK), (At(10, None), Word.CONTRADICTS), (At(11, None), Word.NEWS)],
+     (At(9, A), Word.OLD), (At(9, B), Word.BACK), (At(10, None), Word.CONTRADICTS), (At(11, None), Word.NEWS),
+     (At(10, Account(SYSTEM, b"a")), Word.CONTRADICTS), (At(10, Account("x", b"")), Word.CONTRADICTS)],
 )  # fmt: skip
 def test_against_the_last_notification(said: At, found: Word) -> None:
     words = Words()
@@ -57,6 +61,85 @@ def test_a_read_of_a_slot_must_say_what_was_told_of_it() -> None:
     assert words.agrees("other", At(10, B))
     words.forget("k")
     assert words.agrees("k", At(10, B))
+
+
+def test_an_account_that_was_closed_is_one_that_is_not_there() -> None:
+    words = Words()
+    words.heard("k", At(10, CLOSED))
+    assert words.agrees("k", At(10, None))
+    assert not words.agrees("k", At(10, A))
+    assert words.heard("k", At(9, None))[0] is Word.OLD
+    assert against(At(9, CLOSED), At(10, None), 20) is Word.OLD
+    assert against(At(10, None), At(10, CLOSED), 20) is Word.OLD
+    assert against(At(10, Account(SYSTEM, b"a")), At(10, None), 20) is Word.CONTRADICTS
+    for told, read in ((CLOSED, None), (None, CLOSED)):
+        silence = Silence()
+        silence.read("k", At(10, A), 0)
+        silence.read("k", At(12, read), SECOND)
+        silence.heard("k", At(11, told))
+        assert silence.overdue(100 * SECOND) == []
+        silence.heard("k", At(13, told))
+        silence.read("k", At(14, read), SECOND)
+        assert silence.overdue(100 * SECOND) == []
+        silence.forget("k")
+        silence.read("k", At(15, A), SECOND)
+        silence.heard("k", At(3, told))
+        silence.read("k", At(16, read), SECOND)
+        assert silence.overdue(100 * SECOND) == []
+
+
+# --- news ------------------------------------------------------------------------------------------------------------
+
+
+def test_news_is_overdue_from_the_first_that_was_not_read() -> None:
+    news = News()
+    assert (news.due_ns, news.overdue(10**20)) == (None, "")
+    for slot, now_ns in ((12, 100), (13, 200), (13, 250), (11, 260), (14, 300)):
+        news.told(slot, now_ns)
+    assert news.due_ns == 100 + NEWS_NS
+    assert news.overdue(99 + NEWS_NS) == ""
+    assert news.overdue(100 + NEWS_NS) == "changed at slot 12 and not read yet"
+    news.read(11)
+    assert news.due_ns == 100 + NEWS_NS
+    news.read(13)
+    assert (news.due_ns, news.overdue(300 + NEWS_NS)) == (300 + NEWS_NS, "changed at slot 14 and not read yet")
+    news.back(13)
+    assert news.due_ns is None
+
+
+def test_news_of_a_branch_that_is_gone_is_forgotten_and_what_follows_counts() -> None:
+    news = News()
+    for slot in (12, 13, 14):
+        news.told(slot, slot)
+    news.back(12)
+    news.told(13, 50)
+    news.read(12)
+    assert news.due_ns == 50 + NEWS_NS
+
+
+@given(st.lists(st.tuples(st.sampled_from(["told", "read", "back"]), st.integers(0, 200)), max_size=150))
+def test_news_is_never_later_than_each_word_by_itself(deeds: list[tuple[str, int]]) -> None:
+    """Against a plain list of all that was told; where more is kept than may be, it is overdue earlier, never later."""
+    news, every = News(), list[tuple[int, int]]()
+    for now_ns, (deed, slot) in enumerate(deeds):
+        if deed == "told":
+            news.told(slot, now_ns)
+            if all(slot > other for other, _ in every):
+                every.append((slot, now_ns))
+        else:
+            getattr(news, deed)(slot)
+            every = [one for one in every if (one[0] > slot) is (deed == "read")]
+        due_ns = min((since + NEWS_NS for _, since in every), default=None)
+        assert news.due_ns == due_ns
+
+
+def test_much_news_takes_no_more_room_and_waits_no_longer() -> None:
+    news = News()
+    for slot in range(10 * KEPT_MAX):
+        news.told(slot, slot)
+    news.read(9 * KEPT_MAX)
+    assert news.due_ns is not None
+    assert news.due_ns <= 9 * KEPT_MAX + 1 + NEWS_NS
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.sampled_from([A, B, None])), max_size=20))

@@ -25,6 +25,7 @@ LIMIT_S = 20
         ("ws://127.0.0.1:8546", "ws://127.0.0.1:8546"),
         ("ws://127.0.0.1:41537/v2", "ws://127.0.0.1:41537/v2"),
         ("ws://localhost/v2/aBcDeF0123456789?key=secret", "ws://localhost/v2/…?…"),
+        ("http://127.0.0.1:8899/SECRETPATH/aB3dE6gH/rpc", "http://127.0.0.1:8899/…/…/rpc"),
         ("ws://[::1]:8546/ws#secret", "ws://[::1]:8546/ws?…"),
         ("ws://127.0.0.1@x.example/secret", "ws://x.example"),
         ("wss://arb-mainnet.example/v2/aBcDeF0123456789", "wss://arb-mainnet.example"),
@@ -116,6 +117,14 @@ def test_a_key_that_a_provider_repeats_is_known_by_the_address() -> None:
     """Loopback addresses hold none: a path there is a path."""
     url = "wss://user:passw0rd@node.example/v3/0123456789abcdef?apikey=fedcba9876543210&x=1"
     assert set(secrets_of(url)) == {b"passw0rd", b"0123456789abcdef", b"fedcba9876543210"}
+    assert secrets_of("https://node.example/?fedcba9876543210") == (b"fedcba9876543210",), "a query without a value"
+    assert secrets_of("https://node.example/?x=1&fedcba9876543210=") == (b"fedcba9876543210",)
+    assert secrets_of("https://fedcba9876543210@node.example/ws") == (b"fedcba9876543210",), "a user name"
+    written = secrets_of("https://us%40er%3A789:a%2Fb:cdefgh@node.example/?key=ab%2Bcd+efgh")
+    assert set(written) == {
+        b"us%40er%3A789", b"us@er:789", b"a%2Fb:cdefgh", b"a/b:cdefgh", b"ab%2Bcd+efgh", b"ab+cd+efgh", b"ab+cd efgh"
+    }, "as it is written and as it reads"  # fmt: skip
+    assert [len(secret) for secret in written] == sorted(map(len, written), reverse=True), "the longest is hidden first"
     assert secrets_of("ws://127.0.0.1:8546/v3/0123456789abcdef") == ()
     assert secrets_of("wss://ws.kraken.com/v2") == ()
 

@@ -1,16 +1,13 @@
 """`gateway pools discover --chain solana` as a person runs it, and the door it asks through."""
 
-import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+import base64
 from pathlib import Path
 from struct import unpack
 from typing import Any
 
 import msgspec
 import pytest
+import zstandard
 
 from connectors.base58 import key_bytes
 from connectors.chain import PoolKind, PoolPlan, Token
@@ -22,7 +19,7 @@ from runtime.config import load
 from runtime.rpc_solana import SolanaRpc
 from runtime.sim.solana import keys
 from runtime.sim.solana.faults import SolanaFaults
-from tests.support.solana_served import json_of, refused, run, served, still, stored, told
+from tests.support.solana_served import json_of, refused, run, scripted, served, still, stored, told
 
 CHAIN = shipped("solana")
 SOL, USDC, JITO = (CHAIN.tokens[name] for name in ("SOL", "USDC", "JitoSOL"))
@@ -63,9 +60,11 @@ def test_every_tier_is_looked_at_and_what_is_there_is_read() -> None:
         found = told(*asking(url))
     pools = {pool["address"]: pool for pool in found["pools"]}
     assert pools.keys() == {pool.address for pool in (*KNOWN, *NEW)}
-    assert {at: pool["is_shipped"] for at, pool in pools.items()} == {
-        **dict.fromkeys((pool.address for pool in KNOWN), True), **dict.fromkeys((pool.address for pool in NEW), False)
-    }  # fmt: skip
+    for key in ("is_shipped", "is_followed"):
+        assert {at: pool[key] for at, pool in pools.items()} == {
+            **dict.fromkeys((pool.address for pool in KNOWN), True),
+            **dict.fromkeys((pool.address for pool in NEW), False),
+        }
     assert (found["chain"], found["genesis"], found["base"], found["quote"]) == (
         "solana", CHAIN.genesis, SOL.address, USDC.address,
     )  # fmt: skip
@@ -127,6 +126,46 @@ def test_the_lines_to_paste_are_a_config_that_plans_these_pools(tmp_path: Path) 
         ]
 
 
+def test_what_the_settings_follow_is_not_written_again_and_what_they_leave_out_is(tmp_path: Path) -> None:
+    """Their own pools as well as shipped ones; `defaults = false` follows no shipped one."""
+    own, file = NEW[0], tmp_path / "own.toml"
+    lines = f'[[venues.dex_sol.pools]]\naddress = "{own.address}"\nkind = "{own.kind}"\nbase = "SOL"\nquote = "USDC"\n'
+    for head, followed in (("", {own, *KNOWN}), ("[venues.dex_sol]\ndefaults = false\n", {own})):
+        file.write_text(head + lines)
+        with served(still([*KNOWN, *NEW])) as url:
+            found = told(*asking(url, "SOL/USDC", "--config", file))
+            out = run(*asking(url, "SOL/USDC", "--config", file))[1]
+        addresses = {pool.address for pool in followed}
+        assert {pool["address"] for pool in found["pools"] if pool["is_followed"]} == addresses
+        assert {pool["address"] for pool in found["pools"] if pool["is_shipped"]} == {pool.address for pool in KNOWN}
+        for pool in (*KNOWN, *NEW):
+            assert (pool.address in found["toml"]) != (pool.address in addresses)
+        assert out.count("already followed") == len(addresses)
+
+
+def test_prices_are_of_the_pair_that_was_asked_for() -> None:
+    with served(still([KNOWN[0], NEW[0]])) as url:
+        ways = [
+            {pool["address"]: float(pool["price"]) for pool in told(*asking(url, pair))["pools"]}
+            for pair in ("SOL/USDC", "USDC/SOL")
+        ]
+    assert ways[0].keys() == ways[1].keys() == {KNOWN[0].address, NEW[0].address}
+    for address, price in ways[0].items():
+        assert 100 < price < 200
+        assert price * ways[1][address] == pytest.approx(1)
+
+
+def test_an_endpoint_of_another_time_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.discovery_solana.now_s", lambda: 1_795_000_000)
+    with served(still([KNOWN[0]])) as url:
+        late = told(*asking(url))
+        assert "s behind ours: it is not the market of now" in late["warnings"][0]
+        assert run(*asking(url))[2] == f"warning: {late['warnings'][0]}\n"
+        monkeypatch.setattr("runtime.discovery_solana.now_s", lambda: late["time"] + 60)
+        now = told(*asking(url))
+        assert (now["warnings"], now["genesis"]) == ([], CHAIN.genesis)
+
+
 def test_what_cannot_be_followed_is_listed_with_the_reason() -> None:
     sim = still([NEW[1], KNOWN[0], NEW[0]], is_alive=False)
     ledger = sim.ledger
@@ -154,6 +193,10 @@ def test_what_cannot_be_followed_is_listed_with_the_reason() -> None:
     assert "switched off" in problems[NEW[0].address]
     assert problems[NEW[1].address] == "it holds nothing of a token"
     assert "adaptive fee" in problems[adaptive.address]
+    rows = {pool["address"]: pool for pool in found["pools"]}
+    adapts, sound = rows[adaptive.address], rows[KNOWN[0].address]
+    assert (adapts["price"], adapts["liquidity"]) == (sound["price"], sound["liquidity"]), "shown, though not as a book"
+    assert 100 < float(adapts["price"]) < 200
     assert [bool(pool["problem"]) for pool in found["pools"]] == [False, True, True, True], "good ones first"
     assert found["toml"] == ""
 
@@ -199,35 +242,6 @@ def test_without_a_pool_it_says_so() -> None:
 # --- the door --------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def scripted(*answers: Any) -> Iterator[tuple[str, list[Any]]]:
-    """An endpoint that gives these answers, one a request; what it was asked."""
-    left, asked = list(answers), []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            asked.append(said["params"])
-            body = json.dumps({"jsonrpc": "2.0", "id": said["id"], **left.pop(0)}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            """Nothing."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
-
-
 def at(slot: int, *values: Any) -> dict[str, Any]:
     return {"result": {"context": {"slot": slot}, "value": list(values)}}
 
@@ -271,6 +285,25 @@ def test_an_answer_that_cannot_be_used_is_one_error(
     ):
         rpc.whole(lambda known: ["a", "b"] if known else ["a"])
     assert why in str(caught.value)
+
+
+def test_a_genesis_that_is_no_hash_is_one_error() -> None:
+    with scripted({"result": 7}, {"result": "\x1b[2J"}) as (url, _), SolanaRpc(url) as rpc:
+        for _ in range(2):
+            with pytest.raises(ConfigError, match="getGenesisHash: its answer is no hash"):
+                rpc.genesis()
+
+
+def test_an_account_as_long_as_no_pool_s_is_refused() -> None:
+    """However few bytes it comes in: a hundred of ten megabytes are in one answer of some kilobytes."""
+    packed = base64.b64encode(zstandard.compress(bytes(10 << 20))).decode()
+    long = {"owner": keys.ORCA, "data": [packed, "base64+zstd"]}
+    with (
+        scripted(at(7, long)) as (url, _),
+        SolanaRpc(url) as rpc,
+        pytest.raises(ConfigError, match=r"no accounts that can be read .*would be 10485760 bytes"),
+    ):
+        rpc.accounts(["a"])
 
 
 def test_a_search_is_answered_refused_or_nonsense() -> None:

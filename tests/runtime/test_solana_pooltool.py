@@ -47,7 +47,8 @@ def test_each_shipped_pool_is_shown_with_levels_in_the_guests_units(both: dict[s
         assert bids == sorted(bids, key=lambda level: -level[0]) and asks == sorted(asks)
         assert all(px > 0 and sz > 0 for px, sz in bids + asks)
     for pool in chain["pools"]:
-        assert (pool["venue_id"], pool["fee_bps"], pool["fee_ppm"] > 0) == (16, 0, True)
+        assert (pool["venue_id"], pool["fee_ppm"] > 0) == (16, True)
+        assert pool["fee_bps"] == -(-pool["fee_ppm"] // 100), "as guests read it: what the curve charges, rounded up"
         assert pool["protocol_id"] == {"raydium_clmm": 8, "orca_whirlpool": 9}[pool["kind"]]
         assert len(key_bytes(pool["address"])) == 32
         state = pool["state"]

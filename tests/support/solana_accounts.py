@@ -7,6 +7,7 @@ little endian, an array is its items, a key is 32 bytes; a field that is not giv
 """
 
 import hashlib
+import struct
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
@@ -190,3 +191,14 @@ def transfer_fee(*fees: tuple[int, int, int]) -> bytes:
     """Extension 1 with its older and its newer fee, each (epoch, most, bps)."""
     terms = [written("u64", epoch) + written("u64", most) + written("u16", bps) for epoch, most, bps in fees]
     return bytes(64) + written("u64", 0) + b"".join(terms)
+
+
+def interest(before: int, since: int) -> bytes:
+    """Extension 10 with its average rate until the last update and its rate since, in bps."""
+    terms = (("i64", 1_700_000_000), ("i16", before), ("i64", 1_750_000_000), ("i16", since))
+    return b"\5" * 32 + b"".join(written(kind, number) for kind, number in terms)
+
+
+def scaled(now: float, to_come: float) -> bytes:
+    """Extension 25 with its multiplier and the one that follows."""
+    return b"\5" * 32 + struct.pack("<d", now) + written("i64", 1_750_000_000) + struct.pack("<d", to_come)

@@ -19,7 +19,7 @@ from connectors.pool import Protocol
 from connectors.venues.solana import account, keys, mint, pools
 from connectors.venues.solana.account import Account
 from tests.support.solana_accounts import account as written
-from tests.support.solana_accounts import clock, read, transfer_fee
+from tests.support.solana_accounts import clock, interest, read, scaled, transfer_fee
 from tests.support.solana_accounts import mint as mint_account
 from tests.support.solana_accounts_changes import (
     Change,
@@ -129,8 +129,8 @@ def case_list() -> list[Case]:
 
 def sound() -> list[tuple[str, PoolPlan, World]]:
     """What must not be refused, by name: each lies just beside a case."""
-    harmless = {3: bytes(32), 4: bytes(65), 10: bytes(52), 12: b"\1" * 32, 16: bytes(129), 18: bytes(64), 19: b"name" * 9,
-                20: bytes(64), 21: bytes(80), 22: bytes(64), 23: bytes(72), 24: bytes(196), 25: bytes(56), 28: b"\2" * 32,
+    harmless = {3: bytes(32), 4: bytes(65), 10: interest(0, 0), 12: b"\1" * 32, 16: bytes(129), 18: bytes(64), 19: b"name" * 9,
+                20: bytes(64), 21: bytes(80), 22: bytes(64), 23: bytes(72), 24: bytes(196), 25: scaled(1.0, 1.0), 28: b"\2" * 32,
                 6: b"\1", 14: b"\3" * 32 + bytes(32), 26: b"\4" * 32 + b"\0"}  # fmt: skip
     extended = {
         "harmless extensions": mint_account(9, harmless),
@@ -274,7 +274,7 @@ def _orca(
         ("dynamic array of another start", dynamic, edited(varying, start_tick_index=-8), "is of pool"),
         ("a tick half initialised", fixed, ticked(array, initialized=2), "neither initialised nor empty"),
         ("a flag of 2 and nothing else", fixed, untouched(array, initialized=2), "neither initialised nor empty"),
-        ("decimals of another token, Orca", fixed, put(token(0), mint_account(8)), "has 8 decimals, the plan says 9"),
+        ("decimals of another token, Orca", fixed, put(token(0), mint_account(8)), "has 8 decimals, the settings say 9"),
         ("gross without a flag", fixed, ticked(array, initialized=0), "neither initialised nor empty"),
         ("net without a flag", fixed, untouched(array, liquidity_net=1), "neither initialised nor empty"),
         ("a flag without gross", fixed, ticked(array, liquidity_gross=0, liquidity_net=0), "holds 0"),
@@ -322,13 +322,21 @@ def _mints(pool: RaydiumPool) -> list[tuple[str, RaydiumPool | OrcaPool, Change,
         ("mint with a strange freezer", pool, raw(token(0), byte(46, 2)), "not an initialised mint"),
         ("a token account", pool, put(token(0), Account(keys.TOKEN_2022, padded + b"\2")), "type of a mint"),
         ("bytes between mint and type", pool, put(token(0), Account(keys.TOKEN_2022, padded[:-1] + b"\1\1")), "type of a mint"),
-        ("decimals of another token", pool, put(token(0), mint_account(8)), "the plan says 9"),
+        ("decimals of another token", pool, put(token(0), mint_account(8)), "the settings say 9"),
         ("transfer fee", pool, ours({1: transfer_fee((0, 10**9, 0), (10, 10**9, 5))}), "transfer fee of 5 bps"),
         ("transfer fee until an epoch to come", pool, ours({1: transfer_fee((0, 10**9, 7), (901, 10**9, 0))}), "transfer fee of 7 bps"),
         ("transfer fee to come", pool, ours({1: transfer_fee((0, 10**9, 0), (901, 10**9, 9))}), "transfer fee of 9 bps"),
         ("frozen from the start", pool, ours({6: b"\2"}), "freezes new accounts"),
         ("not transferable", pool, ours({9: b""}), "cannot be transferred"),
         ("transfer hook", pool, ours({14: bytes(63) + b"\1"}), "transfer hook"),
+        ("interest", pool, ours({10: interest(0, 5)}), "bears interest (5 bps): what people call one"),
+        ("interest until a while ago", pool, ours({10: interest(-7, 0)}), "bears interest"),
+        ("interest of another length", pool, ours({10: bytes(51)}), "a layout not known"),
+        ("shown scaled", pool, ours({25: scaled(10.0, 10.0)}), "scaled-UI amount: what people call one"),
+        ("shown scaled until now", pool, ours({25: scaled(2.0, 1.0)}), "scaled-UI amount"),
+        ("shown scaled from a time to come", pool, ours({25: scaled(1.0, 1.0000001)}), "scaled-UI amount"),
+        ("shown as nothing at all", pool, ours({25: bytes(56)}), "scaled-UI amount"),
+        ("scaled of another length", pool, ours({25: bytes(57)}), "a layout not known"),
         ("paused", pool, ours({26: bytes(32) + b"\1"}), "is paused"),
         ("an extension of accounts", pool, ours({2: bytes(8)}), "extension 2"),
         ("an extension not known", pool, ours({29: b""}), "extension 29"),
@@ -343,11 +351,11 @@ def _mints(pool: RaydiumPool) -> list[tuple[str, RaydiumPool | OrcaPool, Change,
 def _plans(pool: RaydiumPool, fixed: OrcaPool) -> list[tuple[str, RaydiumPool | OrcaPool, Change, str]]:
     stranger = Token(key("stranger"), "X", 9)
     return [
-        ("plan of another kind", pool, planned(kind=PoolKind.ORCA_WHIRLPOOL, protocol=Protocol.ORCA_WHIRLPOOL), "the plan says orca"),
-        ("plan of another kind, Orca", fixed, planned(kind=PoolKind.RAYDIUM_CLMM), "the plan says raydium"),
+        ("plan of another kind", pool, planned(kind=PoolKind.ORCA_WHIRLPOOL, protocol=Protocol.ORCA_WHIRLPOOL), "the settings say orca"),
+        ("plan of another kind, Orca", fixed, planned(kind=PoolKind.RAYDIUM_CLMM), "the settings say raydium"),
         ("plan of other tokens", pool, lambda plan, world: (msgspec.structs.replace(plan, tokens=(plan.tokens[0], stranger)), world), "its tokens are"),
         ("plan with tokens turned round", pool, lambda plan, world: (msgspec.structs.replace(plan, tokens=plan.tokens[::-1]), world), "its tokens are"),
-        ("plan of another fee", pool, planned(fee_ppm=401), "the plan says 401"),
-        ("plan of another fee, Orca", fixed, planned(fee_ppm=1), "the plan says 1"),
+        ("plan of another fee", pool, planned(fee_ppm=401), "the settings say 401"),
+        ("plan of another fee, Orca", fixed, planned(fee_ppm=1), "the settings say 1"),
         ("clock before 1970", pool, put(at(keys.CLOCK), clock(SLOT, -1)), "no time after 1970"),
     ]  # fmt: skip

@@ -9,6 +9,7 @@ import json
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,42 @@ def served(sim: SolanaSim) -> Iterator[str]:
     finally:
         loop.call_soon_threadsafe(ended.set)
         thread.join(10)
+
+
+@contextmanager
+def scripted(*answers: Any) -> Iterator[tuple[str, list[Any]]]:
+    """An endpoint that gives these answers, one a request; what it was asked."""
+    left, asked = list(answers), []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            asked.append(said["params"])
+            body = json.dumps({"jsonrpc": "2.0", "id": said["id"], **left.pop(0)}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+@contextmanager
+def answering(answer: dict[str, Any]) -> Iterator[str]:
+    """An endpoint that gives one answer to whatever it is asked."""
+    with scripted(*[answer] * 99) as (url, _):
+        yield url
 
 
 def run(*arguments: object) -> tuple[int, str, str]:

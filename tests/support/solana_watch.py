@@ -1,9 +1,10 @@
 """What a Solana session shows, judged at once by the states that the honest ledger had: nothing of ours follows it.
 
-Three things hold for every pool and every moment. The ladder that stands is that of the pool's curve at the slot which
+Four things hold for every pool and every moment. The ladder that stands is that of the pool's curve at the slot which
 the session says it is of, as `chain_watch.amiss` judges ladders, and so is the guest's record. It is still so at the
-slot of the newest read, which is no older than the plan allows. And that slot is on the chain: one of a branch that the
-followed node has left does not stand longer than a node behind an address may be late.
+slot of the newest read, which is no older than the plan allows. That slot is on the chain: one of a branch that the
+followed node has left does not stand longer than a node behind an address may be late. And what the followed node told
+of the pool after that slot was told a second ago at most.
 """
 
 from collections.abc import Sequence
@@ -17,14 +18,38 @@ from connectors.events import BookLost, BookSnapshot
 from connectors.pool import PoolAmm, PoolUpdate
 from connectors.session import Output
 from connectors.venues.solana.follow import BEHIND_NS, RETRY_NS, TRUTH_NS
+from connectors.venues.solana.news import NEWS_NS
 from connectors.venues.solana.session import TICK_NS, SolanaSession
 from runtime.sim.solana.ledger import FINAL_LAG
 from runtime.sim.solana.node import SLOT_NS
 from tests.support.chain_watch import amiss
-from tests.support.virtual import SECOND
+from tests.support.virtual import SECOND, STEP_NS
 
 OLD_NS: Final = 2 * SECOND  # confirmations, the way, a tick
 LEFT_NS: Final = TRUTH_NS + BEHIND_NS + RETRY_NS + 2 * TICK_NS + SECOND
+
+
+class _Context(msgspec.Struct):
+    slot: int
+
+
+class _Result(msgspec.Struct):
+    slot: int | None = None
+    context: _Context | None = None
+
+
+class _Params(msgspec.Struct):
+    result: _Result
+    subscription: int | str
+
+
+class _Told(msgspec.Struct):
+    """Of a notification, what says where it is from."""
+
+    params: _Params
+
+
+_decode: Final = msgspec.json.Decoder(_Told).decode
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -65,6 +90,9 @@ class Watch:
         self._places = {index: place for place, index in session.display.markets.items()}
         self._told: dict[int, PoolAmm] = {}
         self._left: dict[int, int] = {}  # place → since when its slot is on no chain
+        self._news: dict[int, dict[int, int]] = {}  # place → slots told of, and since when
+        self._from = ""  # the link that told of them
+        self._last = 0
 
     def hear(self, outputs: Sequence[Output]) -> None:
         for output in outputs:
@@ -88,9 +116,39 @@ class Watch:
                     if not reason:
                         self._found(f"market {index} is lost without a reason")
 
+    def told(self, link: str, frame: bytes, now_ns: int) -> None:
+        """A frame of a WebSocket, before the session has it."""
+        follower = self.session.follower
+        if follower.endpoint is None or link != follower.endpoint.link:
+            return
+        if self._from != link:
+            self._from, self._last = link, 0
+            self._news.clear()
+        try:
+            said = _decode(frame).params
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return
+        slot, context = said.result.slot, said.result.context
+        key = follower.subscriptions.key_of(said.subscription) if context is not None else None
+        is_back = slot is not None and slot < self._last
+        self._last = self._last if slot is None else slot
+        at = slot if slot is not None else context.slot if context is not None else 0
+        for place, pool in enumerate(follower.pools):
+            news, is_its = self._news.setdefault(place, {}), key in pool.watched
+            if is_its or is_back:
+                for gone in [told for told in news if told > at]:
+                    del news[gone]
+            if is_its and at <= max(self.chain.made_ns):
+                news.setdefault(at, now_ns)
+
     def at(self, now_ns: int) -> None:
         """A moment: what stands is of a slot that counts."""
         slots = self.session.display.at.slots
+        for place, news in self._news.items():
+            read = slots.get(place, 0)
+            late = [told for told, since_ns in news.items() if told > read and now_ns - since_ns > NEWS_NS + STEP_NS]
+            if late and place in self.shown:
+                self._found(f"pool {place}: a book of slot {read} stands, told of slot {min(late)} long ago")
         for place, shown in self.shown.items():
             slot = slots.get(place, 0)
             made_ns = self.chain.made_ns.get(slot)
@@ -127,8 +185,9 @@ class Watch:
     def _record(self, place: int, amm: PoolAmm) -> None:
         """The guest's record of the curve, against the ledger's own."""
         truth = self.chain.truths.get(amm.last_block, {}).get(place)
-        names = ("tick", "liquidity", "fee_ppm", "sqrt_price_x64")
-        if truth is None or any(getattr(amm, name) != getattr(truth, name) for name in names):
+        names = ("tick", "liquidity", "sqrt_price_x64")
+        is_same = truth is not None and all(getattr(amm, name) == getattr(truth, name) for name in names)
+        if truth is None or not is_same or amm.fee_ppm != truth.charged_ppm:
             self._found(f"pool {place} at slot {amm.last_block}: its record is not the curve")
 
     def _found(self, text: str) -> None:

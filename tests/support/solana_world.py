@@ -255,6 +255,7 @@ class Bare:
             self.carry(self.session.receive(answer, self.now_ns, calls_of(link.name)))
         for told in link.socket.due(self.now_ns):
             if link.connection is not None:
+                self.watch.told(link.name, told, self.now_ns)
                 self.carry(self.session.receive(told, self.now_ns, link.name))
 
     def hang_up(self, name: str, seconds: float = 0.5) -> None:

@@ -185,7 +185,7 @@ class Bench:
         said = {name: states[f"states.{slot}.{name}"] for name in WIDE}
         assert said == dict.fromkeys(WIDE, 0) | {
             "sqrt_price_x64": curve.sqrt_price_x64, "liquidity": curve.liquidity, "tick": curve.tick,
-            "tick_spacing": curve.ticks.spacing, "fee_ppm": curve.fee_ppm, "pool_type": 1,
+            "tick_spacing": curve.ticks.spacing, "fee_ppm": curve.charged_ppm, "pool_type": 1,
         }  # fmt: skip
         now = (curve_slot, curve.sqrt_price_x64)
         if now == self._seen.get(place):
@@ -223,7 +223,7 @@ class Bench:
         said = {name: books[f"metas.{slot}.{name}"] for name in (
             "address", "pair_index", "fee_bps", "venue_id", "protocol_id", "gas_units_1k", "gas_price_gwei",
             "gas_cost_1e5", "native_price_deci_usd")}  # fmt: skip
-        fixed = {"address": pool.address_bytes, "pair_index": 0, "fee_bps": -(-curve.fee_ppm // 100),
+        fixed = {"address": pool.address_bytes, "pair_index": 0, "fee_bps": -(-curve.charged_ppm // 100),
                  "venue_id": DEX_SOL, "protocol_id": PROTOCOLS[pool.kind]}  # fmt: skip
         priced = dict.fromkeys(("gas_units_1k", "gas_price_gwei", "gas_cost_1e5", "native_price_deci_usd"), 0)
         if said["gas_cost_1e5"]:

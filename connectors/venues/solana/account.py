@@ -5,8 +5,8 @@ where there is no account.
 """
 
 import binascii
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
 
 import msgspec
 import zstandard
@@ -15,7 +15,10 @@ from connectors.errors import PoolRefused, WireError
 from connectors.venues.solana.keys import SYSTEM, bytes_of
 
 LENGTH_MAX: Final = 10 << 20  # bytes of an account: MAX_PERMITTED_DATA_LENGTH
-_UNPACKER: Final = zstandard.ZstdDecompressor(max_window_size=1 << 24)  # looks back as far as an account is long
+READ_MAX: Final = 64 << 10  # of one that a pool is made of: a tick array has 10 KiB, and nothing has more
+# Validators compress as a stream. RFC 8878 wants 8 MiB to look back; they are held once, not for each account.
+_UNPACKER: Final = zstandard.ZstdDecompressor(max_window_size=1 << 23)
+_SHORT: Final = 80
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -28,8 +31,11 @@ class Account(msgspec.Struct, frozen=True):
 Accounts = Mapping[str, Account | None]  # None: there is no such account; a missing key: it was not read
 
 
-def account_of(value: Any) -> Account | None:
-    """An account from the RPC's JSON value, in `base64` or `base64+zstd`; None for null. Raises WireError."""
+def account_of(value: Any, most: int = READ_MAX) -> Account | None:
+    """An account from the RPC's JSON value, in `base64` or `base64+zstd`; None for null. Raises WireError.
+
+    `most`: bytes that it may have; no more is ever allocated, whatever it claims or unpacks to.
+    """
     if value is None:
         return None
     if not isinstance(value, dict):
@@ -43,14 +49,16 @@ def account_of(value: Any) -> Account | None:
     text, encoding = data
     if encoding not in ("base64", "base64+zstd"):
         raise WireError(f"an account's data is in {_short(encoding)}: ask for base64")
+    if len(text) > _text_max(most):
+        raise WireError(f"an account of {len(text)} letters: at most {most} bytes can be")
     try:
         raw = binascii.a2b_base64(text, strict_mode=True) if text else b""
         if encoding != "base64":
-            raw = _unpacked(raw)
+            raw = _unpacked(raw, most)
     except (ValueError, zstandard.ZstdError) as error:
         raise WireError(f"an account's data is no {encoding}: {error}") from error
-    if len(raw) > LENGTH_MAX:
-        raise WireError(f"an account of {len(raw)} bytes: at most {LENGTH_MAX} can be")
+    if len(raw) > most:
+        raise WireError(f"an account of {len(raw)} bytes: at most {most} can be")
     return Account(owner, raw)
 
 
@@ -67,9 +75,9 @@ def dump_of(text: str | bytes) -> dict[str, Account | None]:
     for key, value in _entries(found):
         try:
             bytes_of(key)
-            accounts[key] = account_of(value["account"] if isinstance(value, dict) and "account" in value else value)
+            accounts[key] = account_of(_inner(value), LENGTH_MAX)
         except WireError as error:
-            raise WireError(f"account {key[:80]}: {error}") from error
+            raise WireError(f"account {_key(key)}: {error}") from error
     return accounts
 
 
@@ -102,6 +110,17 @@ def required(accounts: Accounts, key: str, what: str) -> Account:
     return account
 
 
+T = TypeVar("T")
+
+
+def read_as(key: str, account: Account, reader: Callable[..., T], *more: object) -> T:
+    """What `reader` makes of the account. Raises PoolRefused with its reason, naming the account."""
+    try:
+        return reader(account, *more)
+    except PoolRefused as refused:
+        raise PoolRefused(f"{refused}: account {key}") from None
+
+
 def body(account: Account, owner: str, discriminator: bytes, lengths: range, what: str) -> bytes:
     """The account's bytes, once its owner, its first eight bytes and its length are what they must be.
 
@@ -118,14 +137,28 @@ def body(account: Account, owner: str, discriminator: bytes, lengths: range, wha
     return data
 
 
-def _unpacked(raw: bytes) -> bytes:
-    """Without its compression. A frame may say how much it unpacks to: that is believed only within an account's size.
-    Raises ZstdError."""
+def _inner(entry: Any) -> Any:
+    return entry["account"] if isinstance(entry, dict) and "account" in entry else entry
+
+
+def _key(key: str) -> str:
+    """Whatever stands where a key should, without what a terminal would act upon."""
+    return key if key.isalnum() and len(key) <= _SHORT else _short(key)
+
+
+def _text_max(most: int) -> int:
+    """Letters of base64 that so many bytes have; compression may make them a little more."""
+    return (most + most // 128 + 1024) * 4 // 3
+
+
+def _unpacked(raw: bytes, most: int) -> bytes:
+    """Without its compression. A frame may say how much it unpacks to: that is believed only within what an account
+    may have. Raises ZstdError."""
     size = zstandard.frame_content_size(raw)
-    if size > LENGTH_MAX:
+    if size > most:
         raise zstandard.ZstdError(f"it would be {size} bytes")
-    return _UNPACKER.decompress(raw, max_output_size=LENGTH_MAX)
+    return _UNPACKER.decompress(raw, max_output_size=most)
 
 
 def _short(value: Any) -> str:
-    return repr(value)[:80]
+    return repr(value)[:_SHORT]

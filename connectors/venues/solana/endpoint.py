@@ -4,19 +4,23 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from connectors.chain import calls_of
-from connectors.onchain.asker import Asker, Then, over_http
+from connectors.onchain.asker import SECOND, Asker, Then, over_http
 from connectors.onchain.jsonrpc import Message, why
 from connectors.session import Output
+from connectors.venues.solana.lag import Lag
 from connectors.venues.solana.rpc import RATE_LIMITED, http_answer_of, is_unhealthy
 
 AT_ONCE: Final = 8  # slots that nodes behind one address may be apart, or that are confirmed together
+FOREIGN_NS: Final = 30 * SECOND  # an address may have many nodes behind it, and one of them be another chain's
+FOREIGN_MAX_NS: Final = 600 * SECOND
 
 
 class Endpoint:
     """`link` is the WebSocket's, which alone is up or down.
 
     `is_ready`: it told the right genesis hash. `slot`: what it told of last; `highest`: the highest, 0: none that
-    counts yet; a node that stands still since it connected never has one.
+    counts yet; a node that stands still since it connected never has one. `proved`: the newest that a good read was of.
+    `lag`: the chain's clock in its reads.
     """
 
     def __init__(self, link: str, calls_per_s: int, slot_ns: int, out: list[Output], numbers: Iterator[int]) -> None:
@@ -24,11 +28,16 @@ class Endpoint:
         self.calls_link = calls_of(link)
         self._socket = Asker(link, calls_per_s, out, numbers, limited=RATE_LIMITED)
         self._calls = Asker(self.calls_link, calls_per_s, out, numbers, form=over_http, limited=RATE_LIMITED)
+        self.turns = 0  # how often its WebSocket came or went: ids of subscriptions are of one connection
         self.is_ready = False
         self.slots: int | str | None = None  # the subscription of slots
         self.is_polling = False
         self.polled_ns = 0
-        self.slot = self.highest = self._stream = 0
+        self.slot = self.highest = self._stream = self.proved = 0
+        self.lag = Lag()
+        self.foreign = ""  # what it said instead of the right genesis hash, last
+        self._foreign_count = 0  # in a row
+        self._foreign_ns = 0  # when it may be dialled again for it; 0: it need not
         self._claimed = self._claimed_ns = 0
         self._slot_ns = slot_ns
         self.slot_ns = 0  # when a slot came that was higher than all before
@@ -47,17 +56,43 @@ class Endpoint:
 
     def turned(self, now_ns: int, *, is_up: bool) -> None:
         """The WebSocket is up or down: nothing said before counts any more."""
+        self.turns += 1
         dropped: Sequence[Then] = [*self._socket.forget(), *self._calls.forget()]
         self._socket.is_up = self._calls.is_up = is_up
         self.is_ready = self.is_polling = False
         self.slots = None
         self.failures = 0
         self.frame_ns = now_ns
-        self.slot = self.highest = self._stream = 0
+        self.slot = self.highest = self._stream = self.proved = 0
         self.slot_ns = now_ns
+        self.lag = Lag()
+        self._foreign_ns = 0
         self._claimed = 0
         for then in dropped:
             then(None, "link down", now_ns)
+
+    def identified(self) -> None:
+        """It told the right genesis hash."""
+        self.is_ready = True
+        self.foreign, self._foreign_count = "", 0
+
+    def is_news_that_foreign(self, reason: str, now_ns: int) -> bool:
+        """It told no genesis hash, or another; False where it said the same the last time."""
+        is_news, self.foreign = self.foreign != reason, reason
+        self._foreign_ns = now_ns + min(FOREIGN_NS << min(self._foreign_count, 10), FOREIGN_MAX_NS)
+        self._foreign_count += 1
+        return is_news
+
+    def is_to_be_asked_anew(self, now_ns: int) -> bool:
+        """Whether the node behind its address may be another one by now, of the right chain."""
+        return self.is_up and 0 < self._foreign_ns <= now_ns
+
+    def is_heard(self, late: int) -> bool:
+        """Whether its word on the slot counts against others: not where it failed and no read bears that word out.
+
+        `late`: slots that a good read may be behind what is told.
+        """
+        return not self.failures or self.slot - self.proved <= late
 
     def saw(self, slot: int, now_ns: int, *, is_polled: bool = False) -> bool:
         """A slot it tells of; True where its notifications went back.

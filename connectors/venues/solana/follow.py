@@ -2,13 +2,14 @@
 
 A notification of an account at a slot makes the pools that have it due from that slot on (`words.py`). One read is
 under way at a time; meanwhile more may come due, and the next read takes them together. Every pool is read every two
-seconds whether or not something was told of it, which finds what was not told (`silence.py`).
+seconds whether or not something was told of it, which finds what was not told (`silence.py`). What was told is to be
+read within a second: else what is shown is known to be of the past, and lost until the read comes (`news.py`).
 
 An answer is of one slot, and the clock among its accounts says which: that counts, not what the node writes beside it,
 which must agree. An answer below the slot that was asked for, one far from the slots that the endpoint tells of, and
 one that no clock proves, are failures of the endpoint. What an account was
 at a slot is the same by a notification and by a read; if not, or if the slots went back, what is shown is lost and
-read anew.
+read anew, and so is an answer on its way that is of a later slot than the one gone back to.
 """
 
 from collections.abc import Iterable, Mapping
@@ -76,18 +77,19 @@ class Follower:
         self.subscriptions = Subscriptions(plan.commitment, self._begun, self._not_told)
         self.stale_slots = max(plan.stale_after_ns // plan.block_time_ns, 2)
         self._is_reading = False
+        self._back_to: int | None = None  # the lowest slot gone back to since the read that is under way was asked
+        self._alarm_ns = 0
         self._epoch = 0
 
     def start(self, endpoint: Endpoint, now_ns: int) -> None:
         """Begins from nothing."""
         self.stop()
         self.endpoint = endpoint
+        self.subscriptions.begin(endpoint, now_ns)
         self._pump(now_ns)
 
-    def leave(self, now_ns: int) -> None:
-        """Stops on an endpoint whose connection stays: it need not tell of anything any more."""
-        if self.endpoint is not None:
-            self.subscriptions.sync(self.endpoint, (), now_ns)
+    def leave(self, _now_ns: int) -> None:
+        """Stops on an endpoint whose connection stays: what that is subscribed to, too, until another is followed."""
         self.stop()
 
     def stop(self) -> None:
@@ -120,10 +122,11 @@ class Follower:
         except WireError as error:
             self._watcher.on_told(f"{endpoint.link}: of account {key}: {error}")
             for pool in pools:
-                pool.from_slot = max(pool.from_slot, slot)
+                pool.told(slot, now_ns)
         else:
             self._weigh(key, At(slot, account), pools, now_ns)
         self._pump(now_ns)
+        self._set_alarm(now_ns)
 
     def _weigh(self, key: str, said: At, pools: Iterable[Pooled], now_ns: int) -> None:
         self.silence.heard(key, said)
@@ -135,17 +138,19 @@ class Follower:
             seen, found = pool.seen, Word.NEWS
             if seen is not None and said.slot <= seen.slot and key in seen.accounts:
                 read = At(seen.slot, seen.accounts[key])
-                is_back = word is Word.BACK and said.account != read.account
+                is_back = word is Word.BACK and not said.says(read.account)
                 found = Word.BACK if is_back else against(said, read, newest)
+            if found is Word.BACK or (word is Word.BACK and found is Word.NEWS):
+                pool.back(said.slot)
             if found in (Word.BACK, Word.CONTRADICTS):
-                pool.from_slot = said.slot
                 doubted.append(pool)
-            elif found is Word.LATE:
+            if found is Word.LATE:
                 pool.is_asked_for = True
-            elif found is Word.NEWS:
-                pool.from_slot = said.slot if word is Word.BACK else max(pool.from_slot, said.slot)
+            elif found is not Word.OLD:
+                pool.told(said.slot, now_ns)
         if doubted:
             self.differences += 1
+            self._void(said.slot)
             what = "went back to" if word is not Word.CONTRADICTS else "says two things of"
             self._doubt(doubted, f"account {key} {what} slot {said.slot}", now_ns)
 
@@ -154,11 +159,16 @@ class Follower:
         self._words.back(slot)
         gone = [pool for pool in self.pools if pool.seen is not None and pool.seen.slot > slot]
         for pool in self.pools:
-            pool.from_slot = min(pool.from_slot, slot)
+            pool.back(slot)
+        self._void(slot)
         if gone:
             self.differences += 1
             self._doubt(gone, f"the chain went back to slot {slot}", now_ns)
             self._pump(now_ns)
+
+    def _void(self, slot: int) -> None:
+        """An answer on its way counts up to this slot alone."""
+        self._back_to = slot if self._back_to is None else min(slot, self._back_to)
 
     def _doubt(self, pools: Iterable[Pooled], reason: str, now_ns: int) -> None:
         shown = [pool.place for pool in pools if pool.seen is not None]
@@ -178,7 +188,7 @@ class Follower:
         if endpoint is None or self._is_reading:
             return
         ready = [pool for pool in self.pools if now_ns >= pool.retry_ns]
-        in_order = sorted(ready, key=lambda pool: pool.asked_ns)
+        in_order = sorted(ready, key=lambda pool: (pool.asked_ns, pool.whole_ns))
         keys: dict[str, None] = {}
         chosen: list[Pooled] = []
         symbols: set[str] = set()
@@ -195,7 +205,7 @@ class Follower:
         if not chosen:
             return
         asked, min_slot, epoch = list(keys), max(pool.min_slot for pool in chosen), self._epoch
-        self._is_reading = True
+        self._is_reading, self._back_to = True, None
         for pool in chosen:
             pool.asked_ns, pool.is_asked_for = now_ns, False
 
@@ -246,8 +256,13 @@ class Follower:
         if self.endpoint is not None and (problem := self._problem(context, min_slot, clock, self.endpoint.highest)):
             self._watcher.on_failed(problem, now_ns)
             return
-        self._take(chosen, accounts, unread, clock, now_ns)
+        if self._back_to is not None and clock.slot > self._back_to:
+            for pool in chosen:
+                pool.is_asked_for = True  # it was asked of a branch that is gone
+        else:
+            self._take(chosen, accounts, unread, clock, now_ns)
         self._pump(now_ns)
+        self._set_alarm(now_ns)
 
     def _problem(self, context: int, min_slot: int, clock: Clock, newest: int) -> str:
         """'' or why an answer of this slot is not believed; `newest`: the highest slot that the endpoint told of."""
@@ -280,7 +295,10 @@ class Follower:
                 self._doubt([pool], dispute, now_ns)
                 self._watcher.on_wait(pool.retry_ns)
             elif pool.take(slot, own, problem, now_ns) and pool.seen is not None:
-                states[pool.place] = pool.seen.state
+                if old := pool.outdated(self._plan.stale_after_ns, now_ns):
+                    self._doubt([pool], old, now_ns)
+                else:
+                    states[pool.place] = pool.seen.state
         for key, account in accounts.items():
             if self.subscriptions.has(key):
                 self.silence.read(key, At(slot, account), now_ns)
@@ -304,17 +322,24 @@ class Follower:
             for key in pool.watched:
                 self._of.setdefault(key, []).append(pool)
         if self.endpoint is not None:
-            for key in self.subscriptions.sync(self.endpoint, self._of, now_ns):
+            is_all = all(pool.is_known for pool in self.pools)
+            changed = self.subscriptions.sync(self._of, now_ns, is_all=is_all)
+            for key in changed.dropped:
                 self._words.forget(key)
                 self._decoded.forget(key)
                 self.silence.forget(key)
+            for key in changed.resumed:
+                self._to_read(key)
 
     def _begun(self, key: str, now_ns: int) -> None:
         """What changed between the last read and now was not told."""
         self.silence.forget(key)
+        self._to_read(key)
+        self._pump(now_ns)
+
+    def _to_read(self, key: str) -> None:
         for pool in self._of.get(key, ()):
             pool.is_asked_for = True
-        self._pump(now_ns)
 
     def _not_told(self, reason: str, is_dead: bool, now_ns: int) -> None:
         if is_dead:
@@ -332,18 +357,27 @@ class Follower:
         for pool in self.pools:
             if now_ns - pool.asked_ns >= TRUTH_NS:
                 pool.is_asked_for = True
-            if pool.seen is not None and now_ns - pool.seen.read_ns > self._plan.stale_after_ns:
-                self._doubt([pool], f"not read for {(now_ns - pool.seen.read_ns) // SECOND} s", now_ns)
+            if old := pool.outdated(self._plan.stale_after_ns, now_ns):
+                self._doubt([pool], old, now_ns)
         self._watch_silence(endpoint, now_ns)
         if self.endpoint is endpoint:
             self._subscribe(now_ns)
             self._pump(now_ns)
+            self._alarm_ns = 0  # whoever waits keeps one time alone
+            self._set_alarm(now_ns)
+
+    def _set_alarm(self, now_ns: int) -> None:
+        """`tick` when the first of what was told is to be read by."""
+        due = [pool.news.due_ns for pool in self.pools if pool.seen is not None and pool.news.due_ns is not None]
+        if due and not now_ns < self._alarm_ns <= min(due):
+            self._alarm_ns = min(due)
+            self._watcher.on_wait(self._alarm_ns)
 
     def _watch_silence(self, endpoint: Endpoint, now_ns: int) -> None:
         late = self.silence.overdue(now_ns)
         self.differences += len(late)
         for key in late:
             self._watcher.on_told(f"{endpoint.link}: account {key} changed and was not told of: subscribed anew")
-            self.subscriptions.drop(endpoint, key, now_ns)
+            self.subscriptions.renew(key, now_ns)
         if late and self.silence.is_broken(now_ns):
             self._watcher.on_dead(f"{self.silence.missed} changes were not told of", now_ns)

@@ -3,7 +3,8 @@
 Layouts and numbers: spl-token-interface's `Mint` (82 bytes) and spl-token-2022-interface 4.0.0 (Apache-2.0): the base
 is padded to 165 bytes, byte 165 is the account's type, then come entries of type u16, length u16, value. Type 0 ends
 them. A pool that quotes exactly must know that a transfer moves what it says, so an extension that changes that, or
-one whose number is not known here, refuses the pool.
+one whose number is not known here, refuses the pool. So does one that makes people's units other than the raw ones by
+more than decimals (interest, scaled-UI amounts): books are in people's units.
 """
 
 from collections.abc import Iterator
@@ -22,12 +23,19 @@ _ENTRY: Final = Struct("<HH")
 _MULTISIG_LENGTH: Final = 355  # what has this length is a multisig, so the program never makes a mint of it
 _FEES: Final = Struct("<32s32sQQQHQQH")
 _TRANSFER_FEE, _DEFAULT_STATE, _NON_TRANSFERABLE, _HOOK, _PAUSABLE = 1, 6, 9, 14, 26
-_SIZES: Final = {_TRANSFER_FEE: _FEES.size, _DEFAULT_STATE: 1, _NON_TRANSFERABLE: 0, _HOOK: 64, _PAUSABLE: 33}
+_INTEREST, _SCALED = 10, 25
+_RATES: Final = Struct("<32xqhqh")  # since when, average rate until the last update, when that was, rate since then
+_SCALES: Final = Struct("<32x8sq8s")  # multiplier, when the newer one begins, and that one
+_ONE: Final = bytes.fromhex("000000000000f03f")  # 1 as a double
+_SIZES: Final = {
+    _TRANSFER_FEE: _FEES.size, _DEFAULT_STATE: 1, _NON_TRANSFERABLE: 0, _HOOK: 64, _PAUSABLE: 33,
+    _INTEREST: _RATES.size, _SCALED: _SCALES.size,
+}  # fmt: skip
 _INITIALIZED: Final = 1  # AccountState
+_OTHER_UNITS: Final = "what people call one is not what the pool counts, and its book would be off by as much"
 _HARMLESS: Final = {
     3: "close authority",  # closes a mint without supply
     4: "confidential transfers",  # beside the plain ones
-    10: "interest",  # shown, not moved
     12: "permanent delegate",
     16: "confidential transfer fee",
     18: "metadata pointer",
@@ -37,7 +45,6 @@ _HARMLESS: Final = {
     22: "member pointer",
     23: "member",
     24: "confidential mint and burn",
-    25: "scaled amounts",  # shown, not moved
     28: "permissioned burn",
 }
 
@@ -56,7 +63,7 @@ class TransferFee(msgspec.Struct, frozen=True):
 
 
 class Mint(msgspec.Struct, frozen=True):
-    """`refused`: why a transfer moves another amount than it says, or none; empty when it moves just that.
+    """`refused`: why a transfer moves another amount than it says or shows, or none; empty when it moves just that.
 
     `fees`: the transfer fee until the newer one's epoch, and the newer one; None without that extension.
     `extensions`: their numbers, in the account's order.
@@ -141,6 +148,12 @@ def _refusal(number: int, value: bytes, name: str) -> str:
         return f"its mint {name} cannot be transferred"
     if number == _HOOK:
         return f"its mint {name} has a transfer hook: a program of its own decides" if any(value[32:]) else ""
+    if number == _INTEREST:
+        _, before, _, since = _RATES.unpack(value)
+        return f"its mint {name} bears interest ({since} bps): {_OTHER_UNITS}" if before or since else ""
+    if number == _SCALED:
+        now, _, to_come = _SCALES.unpack(value)
+        return f"its mint {name} has a scaled-UI amount: {_OTHER_UNITS}" if (now, to_come) != (_ONE, _ONE) else ""
     if number == _PAUSABLE:
         return f"its mint {name} is paused" if value[32] else ""
     return f"its mint {name} has extension {number}, which is not known here"

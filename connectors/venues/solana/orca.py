@@ -12,7 +12,7 @@ from connectors.amm.tickmath64 import MAX_TICK, MIN_TICK, ORCA
 from connectors.amm.ticks64 import Tick, Ticks
 from connectors.amm.whirlpool import Whirlpool, edge
 from connectors.errors import PoolRefused
-from connectors.venues.solana.account import Account, Accounts, existing, required
+from connectors.venues.solana.account import Account, Accounts, existing, read_as, required
 from connectors.venues.solana.keys import bytes_of, orca_oracle, orca_pool, orca_tick_array
 from connectors.venues.solana.orca_layout import Oracle, WhirlpoolState, oracle_of, pool_of
 from connectors.venues.solana.orca_ticks import array_of, span
@@ -45,13 +45,23 @@ def wanted(address: str, accounts: Accounts) -> list[str]:
     return [orca_oracle(address), *(key for _, key in _places(address, found))]
 
 
+def way(address: str, accounts: Accounts, *, down: bool) -> list[str]:
+    """As `pools.way`: nothing is beyond what one swap can touch."""
+    found = pool(address, accounts)
+    size = span(found.spacing)
+    here, places = found.tick // size * size, _places(address, found)
+    if down:
+        return [key for start, key in reversed(places) if start <= here]
+    return [key for start, key in places if start >= here]
+
+
 def oracle(address: str, accounts: Accounts) -> Oracle | None:
     """The adaptive fee's account; None where there is none, or where it was not read. Raises PoolRefused."""
     key = orca_oracle(address)
     account = existing(accounts, key, "Oracle") if key in accounts else None
     if account is None:
         return None
-    found = oracle_of(account)
+    found = read_as(key, account, oracle_of)
     if found.pool != address:
         raise PoolRefused(f"its Oracle is of pool {found.pool}")
     return found
@@ -117,9 +127,12 @@ def _ticks(address: str, spacing: int, low: int, high: int, arrays: tuple[tuple[
     for start, account in arrays:
         if account is None:
             continue
-        array = array_of(account, spacing)
+        array = read_as(orca_tick_array(address, start), account, array_of, spacing)
         if array.pool != address or array.start != start:
-            raise PoolRefused(f"its tick array from {start} is of pool {array.pool} and starts at {array.start}")
+            raise PoolRefused(
+                f"its tick array from {start} is of pool {array.pool} and starts at {array.start}: "
+                f"account {orca_tick_array(address, start)}"
+            )
         for at, (net, gross) in array.ticks.items():
             ticks[at] = Tick(net, gross)
     return Ticks(spacing, ticks, low, high)

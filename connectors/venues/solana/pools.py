@@ -63,6 +63,17 @@ def wanted(address: str, accounts: Accounts, around: int = AROUND) -> tuple[str,
     return address, CLOCK, *mints_of(address, accounts), *keys
 
 
+def way(address: str, accounts: Accounts, around: int = AROUND, *, down: bool) -> tuple[str, ...]:
+    """The tick arrays on the way of a swap, the nearest first; `down`: token 0 goes in. Raises PoolRefused.
+
+    Of a Raydium pool the price's own, where it holds ticks, and the next `around`; of an Orca pool all that one swap
+    can take.
+    """
+    if kind_of(address, accounts) is PoolKind.RAYDIUM_CLMM:
+        return tuple(raydium.way(address, accounts, around, down=down))
+    return tuple(orca.way(address, accounts, down=down))
+
+
 def state_of(pool: PoolPlan, accounts: Accounts) -> Curve:
     """The pool's curve, all of it checked: against the plan, and each account against the others.
 
@@ -71,16 +82,16 @@ def state_of(pool: PoolPlan, accounts: Accounts) -> Curve:
     """
     kind = kind_of(pool.address, accounts)
     if kind is not pool.kind:
-        raise PoolRefused(f"it is a pool of kind {kind}, the plan says {pool.kind}")
+        raise PoolRefused(f"it is a pool of kind {kind}, the settings say {pool.kind}")
     mints = mints_of(pool.address, accounts)
     planned = tuple(token.address for token in pool.tokens)
     if mints != planned:
-        raise PoolRefused(f"its tokens are {' '.join(mints)}, the plan says {' '.join(planned)}")
+        raise PoolRefused(f"its tokens are {' '.join(mints)}, the settings say {' '.join(planned)}")
     is_raydium = kind is PoolKind.RAYDIUM_CLMM
     curve = raydium.curve(pool.address, accounts) if is_raydium else orca.curve(pool.address, accounts)
     _check_tokens(pool, accounts)
     if pool.fee_ppm not in (0, curve.fee_ppm):
-        raise PoolRefused(f"its fee is {curve.fee_ppm} ppm, the plan says {pool.fee_ppm}")
+        raise PoolRefused(f"its fee is {curve.fee_ppm} ppm, the settings say {pool.fee_ppm}")
     found = problem(curve)
     if found:
         raise PoolRefused(found)
@@ -98,7 +109,7 @@ def plan_of(
     """
     kind = kind_of(address, accounts)
     names = names or {}
-    found = _pool(address, accounts)
+    found = said_by(address, accounts)
     fee_ppm = raydium.config(found, accounts).trade_fee if isinstance(found, PoolState) else found.fee_ppm
     tokens = tuple(
         Token(key, names.get(key, key[:8]), mint.mint_of(required(accounts, key, "mint"), key).decimals)
@@ -117,14 +128,20 @@ def plan_of(
     )
 
 
+def said_by(address: str, accounts: Accounts) -> PoolState | WhirlpoolState:
+    """What the pool's own account says, of a pool that cannot be quoted, too. Raises PoolRefused."""
+    reader = raydium.pool if kind_of(address, accounts) is PoolKind.RAYDIUM_CLMM else orca.pool
+    return reader(address, accounts)
+
+
 def mints_of(address: str, accounts: Accounts) -> tuple[str, str]:
     """The two tokens, from the pool's own account. Raises PoolRefused."""
-    return _pool(address, accounts).mints
+    return said_by(address, accounts).mints
 
 
 def vaults_of(address: str, accounts: Accounts) -> tuple[str, str]:
     """The token accounts that hold the pool's two tokens. Raises PoolRefused."""
-    return _pool(address, accounts).vaults
+    return said_by(address, accounts).vaults
 
 
 def adaptive_fee(address: str, accounts: Accounts) -> Oracle | None:
@@ -156,15 +173,10 @@ def problem(curve: Raydium | Whirlpool) -> str:
     return ""
 
 
-def _pool(address: str, accounts: Accounts) -> PoolState | WhirlpoolState:
-    reader = raydium.pool if kind_of(address, accounts) is PoolKind.RAYDIUM_CLMM else orca.pool
-    return reader(address, accounts)
-
-
 def _check_tokens(pool: PoolPlan, accounts: Accounts) -> None:
     """Decimals are the plan's, and a transfer moves what it says."""
     epoch = clock_of(accounts).epoch if CLOCK in accounts else None
-    found = _pool(pool.address, accounts)
+    found = said_by(pool.address, accounts)
     own = found.decimals if isinstance(found, PoolState) else (None, None)
     for token, said in zip(pool.tokens, own, strict=True):
         name = f"{token.symbol} {token.address}"
@@ -172,7 +184,7 @@ def _check_tokens(pool: PoolPlan, accounts: Accounts) -> None:
         if kept.decimals != token.decimals or said not in (None, kept.decimals):
             pool_says = "" if said is None else f", the pool says {said}"
             raise PoolRefused(
-                f"its mint {name} has {kept.decimals} decimals, the plan says {token.decimals}{pool_says}"
+                f"its mint {name} has {kept.decimals} decimals, the settings say {token.decimals}{pool_says}"
             )
         why = mint.problem(kept, name, epoch)
         if why:

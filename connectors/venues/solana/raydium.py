@@ -12,7 +12,7 @@ from connectors.amm.raydium import Raydium
 from connectors.amm.tickmath64 import MAX_TICK, MIN_TICK, RAYDIUM
 from connectors.amm.ticks64 import Tick, Ticks
 from connectors.errors import PoolRefused
-from connectors.venues.solana.account import Account, Accounts, existing, required
+from connectors.venues.solana.account import Account, Accounts, existing, read_as, required
 from connectors.venues.solana.clock import clock_of
 from connectors.venues.solana.keys import bytes_of, raydium_extension, raydium_pool, raydium_tick_array
 from connectors.venues.solana.raydium_layout import STATUS_SWAP, AmmConfig, PoolState, config_of, pool_of
@@ -57,19 +57,23 @@ def wanted(address: str, accounts: Accounts, around: int) -> list[str]:
     keys = [found.config]
     if needs_extension(found.spacing):
         keys.append(raydium_extension(address))
-    bits = _bits(address, found, accounts)
-    here = found.tick // span(found.spacing)
-    numbers = [
-        *islice(below(bits, here - 1), around),
-        *([here] if bits >> here + ORIGIN & 1 else []),
-        *islice(above(bits, here + 1), around),
-    ]
-    return keys + [raydium_tick_array(address, number * span(found.spacing)) for number in sorted(numbers)]
+    ways = way(address, accounts, around, down=True), way(address, accounts, around, down=False)
+    return [*keys, *reversed(ways[0]), *(key for key in ways[1] if key not in ways[0])]
+
+
+def way(address: str, accounts: Accounts, around: int, *, down: bool) -> list[str]:
+    """As `pools.way`."""
+    found = pool(address, accounts)
+    bits, size = _bits(address, found, accounts), span(found.spacing)
+    here = found.tick // size
+    numbers = [here] if bits >> here + ORIGIN & 1 else []
+    numbers += islice(below(bits, here - 1) if down else above(bits, here + 1), around)
+    return [raydium_tick_array(address, number * size) for number in numbers]
 
 
 def config(found: PoolState, accounts: Accounts) -> AmmConfig:
     """The pool's fees. Raises PoolRefused."""
-    fees = config_of(required(accounts, found.config, "AmmConfig"))
+    fees = read_as(found.config, required(accounts, found.config, "AmmConfig"), config_of)
     if fees.spacing != found.spacing:
         raise PoolRefused(f"its tick spacing is {found.spacing}, its AmmConfig says {fees.spacing}")
     return fees
@@ -109,7 +113,7 @@ def _extension(address: str, found: PoolState, accounts: Accounts) -> Extension 
     account = existing(accounts, key, "bitmap extension") if key in accounts else None
     if account is None or not needs_extension(found.spacing):
         return None
-    extension = extension_of(account)
+    extension = read_as(key, account, extension_of)
     if extension.pool != address:
         raise PoolRefused(f"its bitmap extension is of pool {extension.pool}")
     return extension
@@ -159,11 +163,17 @@ def _known(address: str, found: PoolState, accounts: Accounts) -> Ticks:
 def _ticks(address: str, spacing: int, low: int, high: int, arrays: tuple[tuple[int, Account], ...]) -> Ticks:
     ticks: dict[int, Tick] = {}
     for start, account in arrays:
-        array = array_of(account, spacing)
+        array = read_as(raydium_tick_array(address, start), account, array_of, spacing)
         if array.pool != address or array.start != start:
-            raise PoolRefused(f"its tick array from {start} is of pool {array.pool} and starts at {array.start}")
+            raise PoolRefused(
+                f"its tick array from {start} is of pool {array.pool} and starts at {array.start}: "
+                f"account {raydium_tick_array(address, start)}"
+            )
         if not array.ticks:
-            raise PoolRefused(f"its bitmap says that the tick array from {start} holds ticks, and it holds none")
+            raise PoolRefused(
+                f"its bitmap says that the tick array from {start} holds ticks, and it holds none: "
+                f"account {raydium_tick_array(address, start)}"
+            )
         for at, tick in array.ticks.items():
             ticks[at] = Tick(tick.net, tick.gross, tick.orders, tick.part_filled)
     return Ticks(spacing, ticks, low, high)

@@ -24,9 +24,9 @@ def report(session: "SolanaSession") -> Report:
         reason, gas = display.shelf.reason(index), display.cost.of_pool(plan.gas_units)
         is_shown = not session.lost and not reason and not isinstance(state, str)
         curve = None if isinstance(state, str | Probed) or not is_shown else state
-        seen = session.follower.pools[place].seen
-        amm = amm_of(plan, at.number_of(place), state, seen.read_ns) if is_shown and seen is not None else None
+        amm = amm_of(plan, at.number_of(place), state, at.read_ns[place]) if is_shown and place in at.read_ns else None
         fee_ppm = state.fee_ppm if isinstance(state, Raydium | Whirlpool) else plan.fee_ppm
+        fee_ppm = amm.fee_ppm if amm is not None else fee_ppm  # with the part that volatility makes
         if state == UNREAD and not session.lost:
             reason = ""  # nobody has said anything of it yet
         pools[index] = PoolReport(plan, display.shelf.mid_1e9(place, state), fee_ppm, reason, curve, gas, amm)

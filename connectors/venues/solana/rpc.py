@@ -28,6 +28,7 @@ HTTP_LIMITS: Final = frozenset({429, 503})
 ENCODING: Final = "base64+zstd"
 _HEAD: Final = re.compile(rb"([0-9]{1,19}) ([0-9]{1,3})\n")
 _TEXT_MAX: Final = 200
+_ID_MAX: Final = 20
 
 SlotNumber = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
@@ -80,17 +81,23 @@ def http_answer_of(frame: bytes) -> HttpAnswer:
         raise WireError(f"{frame[:40]!r} is no answer to a call")
     number, status, body = int(head[1]), int(head[2]), frame[head.end() :]
     if not status:
-        return HttpAnswer(number, problem=f"no answer: {body[:_TEXT_MAX].decode(errors='replace')}")
+        return HttpAnswer(number, problem=f"no answer: {_words(body)}")
     if status != HTTP_OK and not _is_refusal(number, body):
-        words = body[:_TEXT_MAX].decode(errors="replace")
-        return HttpAnswer(number, problem=f"HTTP status {status}: {words}", is_limit=status in HTTP_LIMITS)
+        return HttpAnswer(number, problem=f"HTTP status {status}: {_words(body)}", is_limit=status in HTTP_LIMITS)
     try:
         message = message_of(body)
     except WireError as error:
         return HttpAnswer(number, problem=str(error))
     if message.id != number:
-        return HttpAnswer(number, problem=f"the answer is to request {str(message.id)[:20]}, not {number}")
+        other = _words(str(message.id).encode(errors="replace")[:_ID_MAX])
+        return HttpAnswer(number, problem=f"the answer is to request {other}, not {number}")
     return HttpAnswer(number, message)
+
+
+def _words(body: bytes) -> str:
+    """The beginning of what a node or a gateway wrote, without what a terminal would act upon."""
+    words = body[:_TEXT_MAX].decode(errors="replace")
+    return "".join(letter if letter.isprintable() else "?" for letter in words)
 
 
 def _is_refusal(number: int, body: bytes) -> bool:

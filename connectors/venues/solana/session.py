@@ -6,15 +6,15 @@ as soon as it does not, it is lost with the reason:
 
 * it was made of one answer of one slot (`pooled.py`), which nothing that was told contradicts (`follow.py`);
 * it was read within `stale_after`, and the endpoint has told of a new slot within that time;
-* no other endpoint is further ahead than that, and the chain's own clock is not far from ours.
+* no other endpoint is further ahead than that, and the chain's own clock is not far from ours, nor further than it was.
 
 An endpoint that fails is left for the next, or tried again after 1, 2, 4 … 30 s where there is none. A switch begins
-from nothing: nothing is carried over from one node's word to another's.
+from nothing: nothing is carried over from one node's word to another's. The word of one that failed counts
+against others only where its reads bear it out.
 """
 
 from collections.abc import Iterable, Mapping
 from itertools import count
-from string import digits
 from typing import Final
 
 import msgspec
@@ -30,7 +30,8 @@ from connectors.session import PUBLIC, Output, Reconnect, SessionPlan, WakeAt
 from connectors.venues.solana.clock import Clock
 from connectors.venues.solana.display import Display
 from connectors.venues.solana.endpoint import Endpoint
-from connectors.venues.solana.follow import Follower
+from connectors.venues.solana.follow import FINALITY_SLOTS, Follower
+from connectors.venues.solana.notices import Notices
 from connectors.venues.solana.report import report
 from connectors.venues.solana.rpc import account_told, slot_of, slot_told
 from connectors.venues.solana.subscriptions import id_of
@@ -38,13 +39,17 @@ from connectors.venues.solana.subscriptions import id_of
 TICK_NS: Final = SECOND // 4
 POLL_NS: Final = SECOND  # an endpoint that tells of no slot for so long is asked
 SILENT_NS: Final = 15 * SECOND  # something is due, and nothing comes: the link is dead
+HELD_NS: Final = 60 * SECOND  # for so long nobody may be far behind what was shown; then the chain itself was
 STUCK_NS: Final = 60 * SECOND  # behind the address there may be a better node
 BACKOFF_MAX_NS: Final = 30 * SECOND
-TOLD_MAX: Final = 100
 # The chain's clock is the stake-weighted median of what voters say, and may drift from the time of day by a quarter of
 # the epoch's length before it is bounded (agave, stake_weighted_timestamp.rs); it is a few seconds off as a rule. It is
 # here to find a node that replays an old ledger at full speed, whose slots rise as they should: half a minute tells.
 CLOCK_NS: Final = 30 * SECOND
+# And a later answer of the same node may be behind by so much more, besides `stale_after`: whole seconds, small steps.
+STEP_NS: Final = 5 * SECOND
+UNHEARD: Final = "no slot yet"
+_SHORT: Final = 80
 
 
 class SolanaSession:
@@ -66,12 +71,18 @@ class SolanaSession:
         ]
         self._by_link = {endpoint.link: endpoint for endpoint in self.endpoints}
         self._by_calls = {endpoint.calls_link: endpoint for endpoint in self.endpoints}
-        self.display = Display(plan, self.plan, self._out)
+        self._notices = Notices(self._out)
+        self._tell = self._notices.tell
+        self.display = Display(plan, self.plan, self._out, self._tell)
         self.follower = Follower(self.plan, self)
-        self.lost = "no slot yet"  # why nothing is shown; empty while anything may be
+        final = FINALITY_SLOTS if self.plan.commitment == "finalized" else 0
+        self._late = self.follower.stale_slots + final  # slots that a read may be behind what is told
+        self._step_ns = self.plan.stale_after_ns + STEP_NS + final * self.plan.block_time_ns
+        self.lost = UNHEARD  # why nothing is shown; empty while anything may be
+        self._blamed = ""  # an endpoint's answer for its chain, where that is why
+        self._shown = 0, -HELD_NS  # the newest read's slot, and when it was shown
         self._retry_ns = 0
         self._wake_ns = 0
-        self._told: set[str] = set()
 
     # --- MarketSession ---------------------------------------------------------------------------------------------
 
@@ -113,9 +124,13 @@ class SolanaSession:
         return self._taken(now_ns)
 
     def tick(self, now_ns: int) -> list[Output]:
+        self._notices.tick(now_ns)
         for endpoint in self.endpoints:
             endpoint.tick(now_ns)
-            if endpoint.is_up and endpoint.is_awaited and now_ns - endpoint.frame_ns > SILENT_NS:
+            if endpoint.is_to_be_asked_anew(now_ns):
+                self._out.append(Reconnect(endpoint.link, endpoint.foreign))
+                self._down(endpoint, now_ns)
+            elif endpoint.is_up and endpoint.is_awaited and now_ns - endpoint.frame_ns > SILENT_NS:
                 self._redial(endpoint, f"no frame for {SILENT_NS // SECOND} s", now_ns)
             elif endpoint.is_ready and now_ns - endpoint.slot_ns > STUCK_NS:
                 self._redial(endpoint, f"no new slot for {STUCK_NS // SECOND} s", now_ns)
@@ -128,10 +143,11 @@ class SolanaSession:
         return self._taken(now_ns)
 
     def resync(self, instrument: int, reason: str, now_ns: int) -> list[Output]:
-        """The engine could not take a book that was shown: a pool's is shown again when it was read again."""
+        """The engine could not take a book that was shown: a pool's is shown again when it was read again, the chain's
+        own with the next tick."""
         place = self.display.place_of(instrument)
         if place is None:
-            self._out += self.display.shelf.drop(instrument, reason)
+            self.display.withdraw(instrument, reason)
         else:
             self.display.drop([place], reason, now_ns)
         self._tell(f"market {instrument}: {reason}")
@@ -158,18 +174,29 @@ class SolanaSession:
 
     def _identified(self, endpoint: Endpoint, result: msgspec.Raw | None, why_not: str, now_ns: int) -> None:
         """Another chain than the plan's is never read."""
-        try:
-            genesis = text_of(result) if result is not None else None
-        except WireError as error:
-            genesis, why_not = None, str(error)
-        if genesis is None:
-            self._redial(endpoint, f"does not say which chain it is: {why_not}", now_ns)
-        elif genesis != self.plan.genesis:
-            self._tell(f"{endpoint.link}: is the chain of genesis {genesis[:44]}, not {self.plan.genesis}", "error")
-        else:
-            endpoint.is_ready = True
-            self._subscribe(endpoint, now_ns)
-            self._poll(endpoint, now_ns)
+        if not endpoint.is_up:
+            return
+        if result is None:
+            reason = f"does not say which chain it is: {why_not}"
+            self._blame(endpoint, reason)
+            self._redial(endpoint, reason, now_ns)
+            return
+        if reason := _foreign(result, self.plan.genesis):
+            if endpoint.is_news_that_foreign(reason, now_ns):
+                self._out.append(Notice("error", f"{endpoint.link}: {reason}"))
+            self._blame(endpoint, reason)
+            return
+        endpoint.identified()
+        if self._blamed and self.lost == self._blamed:
+            self._lose(UNHEARD)
+        self._subscribe(endpoint, now_ns)
+        self._poll(endpoint, now_ns)
+
+    def _blame(self, endpoint: Endpoint, reason: str) -> None:
+        """Why nothing is shown, where there is no other endpoint that may be."""
+        if not any(other.is_ready for other in self.endpoints):
+            self._blamed = f"{endpoint.link}: {reason}"
+            self._lose(self._blamed)
 
     def _subscribe(self, endpoint: Endpoint, now_ns: int) -> None:
         def subscribed(result: msgspec.Raw | None, why_not: str, now_ns: int) -> None:
@@ -222,16 +249,27 @@ class SolanaSession:
 
     def _elect(self, now_ns: int) -> None:
         """Follows an endpoint if none is followed and one may be."""
-        usable = self._usable(now_ns)
-        if self.follower.endpoint is not None or not usable:
+        fit = self._usable(now_ns)
+        if self.follower.endpoint is not None or not fit:
             return
-        newest = max(endpoint.slot for endpoint in usable)
+        usable = [endpoint for endpoint in fit if not self._is_before_shown(endpoint, now_ns)]
+        if not usable:
+            self._lose("every endpoint is behind what was shown")
+            return
+        newest = max((endpoint.slot for endpoint in usable if endpoint.is_heard(self._late)), default=0)
         near = [endpoint for endpoint in usable if newest - endpoint.slot <= self.follower.stale_slots]
-        chosen = min(near, key=lambda endpoint: endpoint.failures)
+        chosen = min(near, key=lambda endpoint: (not endpoint.is_heard(self._late), endpoint.failures))
         if chosen.failures and now_ns < self._retry_ns:
             return
         self.display.restart()
         self.follower.start(chosen, now_ns)
+
+    def _is_before_shown(self, endpoint: Endpoint, now_ns: int) -> bool:
+        """Whether it is far behind what was shown last; slots are skipped, so time counts nine tenths."""
+        slot, shown_ns = self._shown
+        passed_ns = now_ns - shown_ns
+        expected = slot + passed_ns * 9 // (10 * self.plan.block_time_ns) - self._late
+        return passed_ns <= HELD_NS and endpoint.slot < expected
 
     def _watch(self, followed: Endpoint, now_ns: int) -> None:
         """Time passes: a chain that stands still is not a market, and a node that is late is not the chain."""
@@ -247,12 +285,12 @@ class SolanaSession:
             return
         self.follower.tick(now_ns)
         if self.follower.endpoint is followed and not self.lost:
-            self.display.ask_fees(followed, now_ns)
+            self.display.tick(followed, now_ns)
 
     def _behind(self, followed: Endpoint, now_ns: int) -> str:
         """'' or which endpoint is too far ahead of the one that is followed."""
         for other in self._usable(now_ns):
-            if other.slot - followed.slot > self.follower.stale_slots:
+            if other.is_heard(self._late) and other.slot - followed.slot > self.follower.stale_slots:
                 return f"behind: it is at slot {followed.slot}, {other.link} at {other.slot}"
         return ""
 
@@ -262,21 +300,28 @@ class SolanaSession:
         followed = self.follower.endpoint
         if followed is None:
             return
-        off_ns = now_ns - clock.unix_timestamp * SECOND
-        if abs(off_ns) > self.plan.stale_after_ns + CLOCK_NS:
-            word = "behind" if off_ns > 0 else "ahead of"
-            self.on_failed(f"the chain's clock at slot {slot} is {abs(off_ns) // SECOND} s {word} ours", now_ns)
+        if problem := self._clock_problem(followed, slot, clock, now_ns) or self._behind(followed, now_ns):
+            self.on_failed(problem, now_ns)
             return
-        if behind := self._behind(followed, now_ns):
-            self.on_failed(behind, now_ns)
-            return
-        followed.failures = 0
+        followed.failures, followed.proved = 0, slot
+        self._shown = slot, now_ns
         if self.lost:
-            self.lost = ""
-            self._told.clear()
+            self.lost = self._blamed = ""
+            self._notices.forget()
             self._out.append(Notice("info", f"{followed.link}: books of slot {slot}"))
         self.display.show_read(slot, states, now_ns)
         self.display.ask_fees(followed, now_ns)
+
+    def _clock_problem(self, followed: Endpoint, slot: int, clock: Clock, now_ns: int) -> str:
+        """'' or why the chain's clock says that a read is not of now."""
+        off_ns = now_ns - clock.unix_timestamp * SECOND
+        grown_ns = followed.lag.grown(off_ns, now_ns)
+        said = f"the chain's clock at slot {slot} is {abs(off_ns) // SECOND} s {'behind' if off_ns > 0 else 'ahead of'}"
+        if abs(off_ns) > self.plan.stale_after_ns + CLOCK_NS:
+            return f"{said} ours"
+        if grown_ns > self._step_ns:
+            return f"fell behind: {said} ours, {grown_ns // SECOND} s more than it was"
+        return ""
 
     def on_doubt(self, places: Iterable[int], reason: str, now_ns: int) -> None:
         self._tell(reason)
@@ -309,13 +354,6 @@ class SolanaSession:
         self.lost = reason
         self.display.lose(reason)
 
-    def _tell(self, text: str, level: str = "warning") -> None:
-        """Once for each kind: what differs in numbers alone is no news, until books are shown again."""
-        kind = "".join(letter for letter in text if letter not in digits)
-        if kind not in self._told and len(self._told) < TOLD_MAX:
-            self._told.add(kind)
-            self._out.append(Notice(level, text))
-
     def _taken(self, now_ns: int) -> list[Output]:
         if now_ns >= self._wake_ns and any(endpoint.is_up for endpoint in self.endpoints):
             self._wake_ns = now_ns + TICK_NS
@@ -323,3 +361,16 @@ class SolanaSession:
         taken = list(self._out)
         self._out.clear()
         return taken
+
+
+def _foreign(result: msgspec.Raw, genesis: str) -> str:
+    """'' or what a node says instead of this genesis hash."""
+    try:
+        told = text_of(result)
+    except WireError as error:
+        return f"does not say which chain it is: {error}"
+    if told == genesis:
+        return ""
+    if not told.isascii() or not told.isalnum():
+        return f"does not say which chain it is: {told[:_SHORT]!a} is no hash"
+    return f"is the chain of genesis {told[:_SHORT]}, not {genesis}"

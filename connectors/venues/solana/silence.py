@@ -7,7 +7,7 @@ import msgspec
 
 from connectors.onchain.asker import SECOND
 from connectors.venues.solana.account import Account
-from connectors.venues.solana.words import At
+from connectors.venues.solana.words import At, existing
 
 AWAITED_NS: Final = 3 * SECOND  # a notification may be later than a read by so much
 BROKEN_NS: Final = 60 * SECOND
@@ -48,17 +48,17 @@ class Silence:
     def heard(self, key: str, said: At) -> None:
         """A notification."""
         awaited = self._awaited.get(key)
-        if awaited is not None and (said.slot >= awaited.at.slot or said.account == awaited.at.account):
+        if awaited is not None and (said.slot >= awaited.at.slot or said.says(awaited.at.account)):
             del self._awaited[key]
-        self._said[key] = said.account
+        self._said[key] = existing(said.account)
         if key not in self._known or said.slot >= self._known[key].slot:
             self._known[key] = said
 
     def read(self, key: str, at: At, now_ns: int) -> None:
         """A read of a subscribed account."""
         known = self._known.get(key)
-        is_changed = known is not None and known.slot < at.slot and known.account != at.account
-        if is_changed and (key not in self._said or self._said[key] != at.account):
+        is_changed = known is not None and known.slot < at.slot and not known.says(at.account)
+        if is_changed and (key not in self._said or self._said[key] != existing(at.account)):
             self._awaited.setdefault(key, _Awaited(at, now_ns))
         if known is None or known.slot <= at.slot:
             self._known[key] = at

@@ -26,6 +26,7 @@ from enum import Enum, auto
 import msgspec
 
 from connectors.venues.solana.account import Account
+from connectors.venues.solana.keys import SYSTEM
 
 
 class Word(Enum):
@@ -43,6 +44,16 @@ class At(msgspec.Struct, frozen=True):
 
     slot: int
     account: Account | None
+
+    def says(self, account: Account | None) -> bool:
+        """Whether it says just this of the account."""
+        return existing(self.account) == existing(account)
+
+
+def existing(account: Account | None) -> Account | None:
+    """None for one that is not there: a read says null of it, and a notification that the system program has it and it
+    is empty (agave writes so on closing)."""
+    return None if account is None or (account.owner == SYSTEM and not account.data) else account
 
 
 class Words:
@@ -63,7 +74,7 @@ class Words:
         """
         before, newest = self._told.get(key), self._newest
         if before is not None and said.slot <= before.slot:
-            if said.account == before.account:
+            if said.says(before.account):
                 return Word.OLD, newest
             self._told[key], self._newest = said, said.slot
             return (Word.CONTRADICTS if said.slot == before.slot else Word.BACK), newest
@@ -73,7 +84,7 @@ class Words:
     def agrees(self, key: str, read: At) -> bool:
         """Whether a read says what the notification of the same slot said, if there was one."""
         told = self._told.get(key)
-        return told is None or told.slot != read.slot or told.account == read.account
+        return told is None or told.slot != read.slot or told.says(read.account)
 
     def back(self, slot: int) -> None:
         """The node went back to this slot: what it told of later ones is of a fork that is gone."""
@@ -90,7 +101,7 @@ def against(said: At, read: At, newest: int) -> Word:
     """What a notification is to the read that is shown; `newest`: the slot the stream had come to before it."""
     if said.slot > read.slot:
         return Word.NEWS
-    if said.account == read.account:
+    if said.says(read.account):
         return Word.OLD
     if said.slot == read.slot:
         return Word.CONTRADICTS
