@@ -51,6 +51,17 @@ def test_a_node_that_stands_still_alone_is_lost_in_time() -> None:
     assert bare.is_well()
 
 
+def test_a_node_that_never_moved_is_not_shown() -> None:
+    """One slot is no proof of a chain that lives."""
+    bare = Bare()
+    bare.chain.node().faults.stall_slots = True
+    bare.run(4)
+    assert not bare.watch.shown
+    bare.chain.node().faults.stall_slots = False
+    bare.run(20, bare.is_well)
+    assert bare.is_well()
+
+
 def test_a_node_that_falls_behind_the_others_is_left() -> None:
     bare = Bare(solana_plan(links=TWO)).run(5)
     bare.chain.node("rpc1").faults.behind = 20
