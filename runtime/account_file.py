@@ -64,4 +64,4 @@ def _pairs(found: Any, place: str) -> Iterator[tuple[str, Any]]:
     for value in found if isinstance(found, list) else [None]:
         if not isinstance(value, dict) or not isinstance(value.get("pubkey"), str):
             raise ConfigError("is no dump of accounts", place=place, mend=_SHAPE)
-        yield value["pubkey"], value.get("account")
+        yield value["pubkey"], value

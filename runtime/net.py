@@ -20,6 +20,7 @@ from connectors.session import ASIDE
 from runtime import dialling
 from runtime.dialling import Dialling
 from runtime.inputs import Frame, Input, LinkDown, LinkUp
+from runtime.texts import plain
 from runtime.vault import Vault
 
 LOOPBACK: Final = dialling.LOOPBACK
@@ -252,4 +253,4 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, ValueError | websockets.InvalidURI | http.client.InvalidURL):
         return "not an address that can be dialled"
     text = _URL.sub("…", str(error).strip()) or type(error).__name__
-    return text.splitlines()[0][:200]
+    return plain(text.splitlines()[0][:200])

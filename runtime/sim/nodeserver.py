@@ -6,6 +6,7 @@ One task makes blocks or slots; each WebSocket client has a bounded queue and is
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -42,7 +43,7 @@ class Node(Protocol[ConnectionT]):
     def drain(self) -> Ready[ConnectionT]: ...
 
 
-class NodeServer(Generic[ConnectionT]):
+class NodeServer(ABC, Generic[ConnectionT]):
     """A node on two loopback ports, as an async context manager.
 
     Ports of 0 take any; `clock` returns nanoseconds since the epoch and alone decides when a block is due;
@@ -74,9 +75,9 @@ class NodeServer(Generic[ConnectionT]):
         """Where HTTP clients post. Raises RuntimeError while the server is not running."""
         return f"http://{_place(self._http.sockets if self._http is not None else ())}"
 
+    @abstractmethod
     def reply(self, body: bytes, now_ns: int) -> tuple[int, str, str]:
         """The node's answer to a POST: status, further header lines (each with its end), body."""
-        raise NotImplementedError
 
     async def __aenter__(self) -> Self:
         self._http = await asyncio.start_server(self._serve_http, self._host, self._http_port, limit=_READ)

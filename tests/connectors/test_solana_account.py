@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from connectors.errors import PoolRefused, WireError
 from connectors.venues.solana import keys
-from connectors.venues.solana.account import LENGTH_MAX, READ_MAX, Account, account_of, dump_of, existing, required
+from connectors.venues.solana.account import LENGTH_MAX, READ_MAX, Account, account_of, existing, required
 from connectors.venues.solana.decoded import TEXT_MAX, Decoded
 
 OWNER = keys.ORCA
@@ -89,8 +89,9 @@ def stream(length: int) -> dict[str, Any]:
 
 
 def test_an_endpoint_s_account_is_bounded_by_what_a_pool_s_can_be_and_a_dump_s_by_the_chain() -> None:
-    dumped = dump_of(json.dumps({PLACE: value(bytes(LENGTH_MAX)), OWNER: stream(LENGTH_MAX)}))
-    assert [len(account.data) for account in dumped.values() if account] == [LENGTH_MAX, LENGTH_MAX]
+    for told in (value(bytes(LENGTH_MAX)), stream(LENGTH_MAX)):
+        dumped = account_of(told, LENGTH_MAX)
+        assert dumped is not None and len(dumped.data) == LENGTH_MAX
     for told in (value(bytes(READ_MAX + 1)), stream(READ_MAX + 1), stream(LENGTH_MAX)):
         with pytest.raises(WireError):
             account_of(told)
@@ -120,36 +121,6 @@ def test_words_around_an_account_are_bounded_too() -> None:
     assert Decoded().of(PLACE, msgspec.Raw(json.dumps(plain).encode())) == Account(OWNER, bytes(READ_MAX))
     with pytest.raises(WireError, match="letters"):
         Decoded().of(PLACE, msgspec.Raw(json.dumps({**plain, "more": "x" * TEXT_MAX}).encode()))
-
-
-def test_dumps_of_every_shape() -> None:
-    plain = value(b"hello")
-    kept = {PLACE: Account(OWNER, b"hello")}
-    assert dump_of(json.dumps({PLACE: plain, OWNER: None})) == kept | {OWNER: None}
-    assert dump_of(json.dumps({PLACE: {"account": plain}}).encode()) == kept
-    assert dump_of(json.dumps({"pubkey": PLACE, "account": plain})) == kept
-    assert dump_of(json.dumps([{"pubkey": PLACE, "account": plain}])) == kept
-    assert dump_of(json.dumps([{"pubkey": PLACE, **plain}])) == kept
-    assert dump_of("{}") == dump_of("[]") == {}
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("", "no JSON"),
-        (b"\xff{}", "no JSON"),
-        ("5", "neither keys"),
-        ('["x"]', "neither keys"),
-        ('[{"account": null}]', "neither keys"),
-        ('{"abc": null}', "account abc: 'abc' is no key"),
-        ('{"\\u001b[2J": null}', r"account '.x1b.2J'"),
-        (f'{{"{PLACE}": 5}}', f"account {PLACE}: an account is 5"),
-        (f'{{"{PLACE}": {{"owner": "{OWNER}", "data": ["!", "base64"]}}}}', f"account {PLACE}: .*no base64"),
-    ],
-)
-def test_a_dump_that_cannot_be_read_says_where(text: str | bytes, says: str) -> None:
-    with pytest.raises(WireError, match=says):
-        dump_of(text)
 
 
 def test_lamports_at_an_address_make_no_account() -> None:

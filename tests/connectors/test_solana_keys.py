@@ -69,7 +69,6 @@ def test_every_derivation(first: bytes, second: bytes, start: int) -> None:
     assert keys.orca_pool(one, two, one, index) == derived(
         orca, b"whirlpool", first, second, first, index.to_bytes(2, "little")
     )
-    assert keys.orca_fee_tier(one, index) == derived(orca, b"fee_tier", first, index.to_bytes(2, "little"))
 
 
 @given(st.binary(min_size=32, max_size=32))

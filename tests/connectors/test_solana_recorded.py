@@ -13,7 +13,7 @@ import pytest
 
 from connectors.errors import PoolRefused
 from connectors.venues.solana import keys, orca, orca_ticks, pools, raydium, raydium_ticks
-from connectors.venues.solana.account import Account, dump_of
+from connectors.venues.solana.account import Account, account_of
 from tests.support.solana_accounts import account, clock, discriminator, mint
 from tests.support.solana_accounts_pools import World
 from tests.support.solana_accounts_reference import orca_facts, raydium_facts, shown
@@ -31,8 +31,7 @@ def raydium_world(record: dict[str, Any]) -> World:
     """As a dump of accounts in the RPC's shape would bring it, with what the recording leaves out."""
     dump = {record["pool_address"]: record["pool_b64"]}
     dump |= {each["address"]: each["data_b64"] for each in record["tick_arrays"]}
-    shape = {key: {"owner": keys.RAYDIUM, "data": [text, "base64"]} for key, text in dump.items()}
-    world: World = dump_of(json.dumps(shape))
+    world: World = {key: account_of({"owner": keys.RAYDIUM, "data": [text, "base64"]}) for key, text in dump.items()}
     pool = raydium.pool(record["pool_address"], world)
     world[pool.config] = account("AmmConfig", {"index": 8, "trade_fee_rate": 400, "tick_spacing": 1})
     world |= {pool.mints[0]: mint(9), pool.mints[1]: mint(6)}

@@ -54,6 +54,11 @@ def test_what_went_wrong_is_told_without_the_address(error: Exception) -> None:
     assert net.reason_of(error)
 
 
+def test_a_servers_words_move_no_cursor() -> None:
+    """A close frame's reason is whatever the other side wrote."""
+    assert net.reason_of(OSError("gone \x1b[2J\u202eaway")) == r"gone \x1b[2J\u202eaway"
+
+
 def _never(given: Input) -> None:
     raise AssertionError(given)
 

@@ -62,34 +62,6 @@ def account_of(value: Any, most: int = READ_MAX) -> Account | None:
     return Account(owner, raw)
 
 
-def dump_of(text: str | bytes) -> dict[str, Account | None]:
-    """A whole dump of accounts by key, as the RPC and the command line write them. Raises WireError, naming the key.
-
-    `{key: account}`, where null says that there is none; `{"pubkey": key, "account": account}`, one or a list of them.
-    """
-    try:
-        found = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise WireError(f"a dump of accounts is no JSON: {error}") from error
-    accounts: dict[str, Account | None] = {}
-    for key, value in _entries(found):
-        try:
-            bytes_of(key)
-            accounts[key] = account_of(_inner(value), LENGTH_MAX)
-        except WireError as error:
-            raise WireError(f"account {_key(key)}: {error}") from error
-    return accounts
-
-
-def _entries(found: Any) -> list[tuple[str, Any]]:
-    if isinstance(found, dict) and "pubkey" not in found:
-        return list(found.items())
-    entries = found if isinstance(found, list) else [found]
-    if not all(isinstance(entry, dict) and isinstance(entry.get("pubkey"), str) for entry in entries):
-        raise WireError(f"a dump of accounts is {_short(found)}: neither keys with accounts nor a list of both")
-    return [(entry["pubkey"], entry) for entry in entries]
-
-
 def existing(accounts: Accounts, key: str, what: str) -> Account | None:
     """The account, or None where there is none.
 
@@ -135,15 +107,6 @@ def body(account: Account, owner: str, discriminator: bytes, lengths: range, wha
         wanted = f"{lengths[0]}" if len(lengths) == 1 else f"{lengths[0]} … {lengths[-1]}"
         raise PoolRefused(f"its {what} is {len(data)} bytes long, not {wanted}: a layout that is not known")
     return data
-
-
-def _inner(entry: Any) -> Any:
-    return entry["account"] if isinstance(entry, dict) and "account" in entry else entry
-
-
-def _key(key: str) -> str:
-    """Whatever stands where a key should, without what a terminal would act upon."""
-    return key if key.isalnum() and len(key) <= _SHORT else _short(key)
 
 
 def _text_max(most: int) -> int:

@@ -83,10 +83,5 @@ def orca_pool(config: str, mint_a: str, mint_b: str, index: int) -> str:
     return _derived(ORCA, b"whirlpool", *seeds)
 
 
-def orca_fee_tier(config: str, index: int) -> str:
-    """The fee tier of that index. Raises WireError."""
-    return _derived(ORCA, b"fee_tier", bytes_of(config), index.to_bytes(2, "little"))
-
-
 def _derived(program: str, *seeds: bytes) -> str:
     return str(Pubkey.find_program_address(list(seeds), Pubkey.from_string(program))[0])
