@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from typing import Any, Final
 from runtime.journal import reader
 from runtime.memory import SessionMemory
 from tests.support.data import ROOT
-from tests.support.trading_kill_child import POINTS, Plan, live_there
+from tests.support.trading_kill_child import Plan, live_there
 from tests.support.trading_kill_oracle import Account, Findings, judge, memory_of
 
 FOUND_S: Final = 60.0  # for a life that nobody kills to find the account equal
@@ -113,14 +113,14 @@ class Figures:
 
 
 class Lives:
-    """On one journal and one venue, one after the other."""
+    """On one journal and one venue, one after the other. `due`: points to die at, the next one first; may be shared."""
 
-    def __init__(self, folder: Path, seed: int, venue: Venue, wrong: str = "") -> None:
-        self.folder, self.venue, self._wrong = folder, venue, wrong
+    def __init__(self, folder: Path, seed: int, venue: Venue, due: deque[str], wrong: str = "") -> None:
+        self.folder, self.venue, self._due, self._wrong = folder, venue, due, wrong
         (folder / "at").mkdir(parents=True)
         self._chance = random.Random(f"kills {seed}")
-        self._first = self._chance.randrange(len(POINTS))
         self._number = 0
+        self._missed: set[str] = set()  # points that a life did not come to
         self._silent: set[str] = set()
         self.figures = Figures()
         self.account = Account(folder / "at" / "journal.db")
@@ -130,15 +130,20 @@ class Lives:
         chance, number, busy_s, until_s, point, nth = self._chance, self._number, POINT_S, LIFE_S, "", 1
         kind = KINDS[number % len(KINDS)]
         if kind == "point":
-            point = POINTS[(self._first + number // 2) % len(POINTS)]
-            nth = chance.randint(1, 2 if point in LOOKING else 4)
+            point = self._due.popleft()
+            nth = 1 if point in self._missed else chance.randint(1, 2 if point in LOOKING else 4)
         elif kind == "busy":
             busy_s = chance.uniform(*BUSY_S)
         else:
             until_s = chance.uniform(0, EARLY_S)
         plan = Plan(self.folder, self.venue.where, number, point=point, nth=nth, wrong=self._wrong)
-        why = self._live(plan, until_s, busy_s)
-        self._count(kind if why != "killed itself" else point)
+        is_hit = self._live(plan, until_s, busy_s) == "killed itself"
+        if is_hit:
+            self._due.append(point)
+        elif point:  # its next life comes to it at the first occasion
+            self._missed.add(point)
+            self._due.appendleft(point)
+        self._count(point if is_hit else kind)
 
     def _count(self, where: str) -> None:
         self.figures.kills += 1
@@ -227,10 +232,10 @@ def alike(memory: SessionMemory) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def kills(folder: Path, seed: int, count: int, wrong: str = "") -> Figures:
+def kills(folder: Path, seed: int, count: int, due: deque[str], wrong: str = "") -> Figures:
     """So many lives on one journal and one venue, and what was found."""
     with living(seed) as venue:
-        lives = Lives(folder, seed, venue, wrong)
+        lives = Lives(folder, seed, venue, due, wrong)
         for _ in range(count):
             lives.kill()
         return lives.end()
