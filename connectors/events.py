@@ -39,10 +39,14 @@ class BookDelta(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class BookLost(msgspec.Struct, frozen=True, array_like=True):
-    """The session knows that this book is no longer the venue's: unsubscribed, unexplained frame, silent link."""
+    """The session knows that this book is no longer the venue's: unsubscribed, unexplained frame, silent link.
+
+    `is_gap`: the venue's own numbering says that a message of it was lost.
+    """
 
     instrument: int
     reason: str
+    is_gap: bool = False
 
 
 class Trade(msgspec.Struct, frozen=True, array_like=True):

@@ -13,9 +13,11 @@ SYMBOL_NAME_MAX = 16  # bytes of AlgoState.symbol_name, null-padded
 class Instrument(msgspec.Struct, frozen=True):
     """One tradable pair at one venue; all amounts at the guest's scales, 0 where the venue names no minimum.
 
-    `symbol` is the venue's own name (`BTC/USD`). `tick_size_1e9` and `lot_size_1e8` are > 0; a price is valid when it
-    is a multiple of the tick. `price_precision` and `size_precision` are the decimals of the venue's text, which a
-    checksum may depend on; they can be finer than the tick. `status` is the venue's word (`online`, `cancel_only` …).
+    `symbol` is ours, the same at every venue (`BTC/USD`); `venue_symbol` the venue's own where that is another
+    (`BTC-USD`), and `venue_code` what else its messages may call it by. `tick_size_1e9` and `lot_size_1e8` are > 0; a
+    price is valid when it is a multiple of the tick. `price_precision` and `size_precision` are the decimals of the
+    venue's text, which a checksum may depend on; they can be finer than the tick. `status` is the venue's word
+    (`online`, `cancel_only` …).
     """
 
     venue: str
@@ -27,6 +29,8 @@ class Instrument(msgspec.Struct, frozen=True):
     min_qty_1e8: int = 0
     min_notional_1e9: int = 0
     status: str = "online"
+    venue_symbol: str = ""
+    venue_code: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.price_precision <= PRICE_DECIMALS:

@@ -102,6 +102,7 @@ class Asked(msgspec.Struct, frozen=True, array_like=True):
     0.
 
     `what`: new, amend, cancel, cancel_all; or the venue's own word for anything else that could move money or orders.
+    `symbol` as the bytes have it. `venue_order_id`: where they name an order by the venue's id and not by ours.
     """
 
     what: str
@@ -111,6 +112,7 @@ class Asked(msgspec.Struct, frozen=True, array_like=True):
     px_1e9: int = 0
     qty_1e8: int = 0
     order_type: int = 0
+    venue_order_id: str = ""
 
 
 T_co = TypeVar("T_co", NewOrder, CancelOrder, AmendOrder, CancelAll, covariant=True)

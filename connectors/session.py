@@ -20,8 +20,13 @@ API_VERSION = 1
 PUBLIC: Final = "public"  # the link of a venue that has one
 PRIVATE: Final = "private"  # orders, executions, balances: needs a key
 REST: Final = "rest"  # one request a Send, one answer a Frame; never up or down
+TRADE: Final = "trade"  # where orders leave, at a venue that has a socket of its own for them: needs the same key
+CALLS: Final = "calls"  # public questions over HTTP, without a key; never up or down
+ORDERS_DIGITS: Final = 10  # of an order session's numbers there
 AUDIT: Final = "audit"  # a second look at the books
-ASIDE: Final = frozenset({PRIVATE, REST, AUDIT})  # what they say is no market data: a venue is not alive by them
+KEYED: Final = frozenset({PRIVATE, TRADE})  # sockets on which a key is used
+# what they say is no market data: a venue is not alive by them
+ASIDE: Final = frozenset({PRIVATE, TRADE, REST, CALLS, AUDIT})
 
 
 class Send(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -29,10 +34,13 @@ class Send(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     `approval`: of the order they carry, its number; 0 for everything else. `more`: of further orders in the same bytes.
 
-    On the REST link, and on any link whose address is HTTP's: `<id> <path>`, a newline, then the body as the venue
-    takes it, form-encoded or JSON, without what signing adds; no path is secret. The answer comes as a Frame of that
-    link: `<id> <status>`, a newline, the body. Status 0: no answer, and nobody knows what became of the request; the
-    body says what happened, in words. A link of HTTP calls without a key is posted to at its address: path `/`.
+    On the REST link, and on any link whose address is HTTP's: `<id> <path>` or `<id> <method> <path>`, a newline, then
+    the body as the venue takes it, form-encoded or JSON, without what signing adds; of GET and DELETE it is the query.
+    Without a method REST posts, and CALLS gets; there a market session numbers from 1 and an order session from 10^9,
+    so that it is known whose an answer is. No path is secret. A third word, `+250` or `-3000`, is how many ms the
+    venue's clock is ahead of ours, for whoever signs. The answer comes as a Frame of that link: `<id> <status>`, a
+    newline, the body. Status 0: no answer, and nobody knows what became of the request; the body says what happened, in
+    words. A chain's link of HTTP calls is posted to at its address: path `/`.
     """
 
     link: str
@@ -150,37 +158,86 @@ class OrderSession(Protocol):
         """The session ends; `is_flat`: no order of ours is open or in doubt. The last word before the links close."""
 
 
-class Capabilities(msgspec.Struct, frozen=True):
-    """What the venue offers, as data: the runtime and the conformance kit act on it."""
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What the venue offers, as data: the runtime and the conformance kit act on it.
+
+    `sequence`: its book messages are numbered or chained, so that a lost one is noticed by that alone. `cancel_all`:
+    one message cancels everything the account has open; without it every order is cancelled by itself. `absent`:
+    what a user would look for and the venue does not have, name → why, for the documentation.
+    """
 
     depths: tuple[int, ...]
     checksum: bool
     order_types: tuple[int, ...] = ()
+    sequence: bool = False
+    trades: bool = True
+    ticker: bool = False
+    audit: bool = False  # books can be compared with fresh ones on the AUDIT link
     amend: bool = False
-    onchain: bool = False  # its markets are pools: orders there are filled on paper only
+    amend_down_only: bool = False  # an amend lowers the quantity and can change nothing else
+    cancel_all: bool = False
+    dead_man: bool = False  # a timer at the venue cancels what is open when we are silent
     batch_max: int = 0  # new orders that one message can carry; 0: one each
+    onchain: bool = False  # its markets are pools: orders there are filled on paper only
+    is_float: bool = False  # its numbers went through floats before they came to us
+    absent: Mapping[str, str] = {}
+
+
+class Unsigned(msgspec.Struct, frozen=True, kw_only=True):
+    """A request as a session wrote it. `body`: of GET and DELETE the query. `host`: where it goes, without a scheme.
+
+    `nonce` rises strictly over all requests of the key, and over restarts. `now_ns`: the venue's time, as far as the
+    session knows it.
+    """
+
+    method: str
+    path: str
+    body: bytes
+    host: str
+    nonce: int
+    now_ns: int
+
+
+class Signed(msgspec.Struct, frozen=True):
+    """What leaves of it: `path` with its query, headers, and the body where there is one."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes | None = None
 
 
 class Trading(msgspec.Struct, frozen=True):
     """What it takes to trade at a venue for real.
 
-    `session(plan)` makes an order session. `sign(path, body, key, secret, nonce)`: headers and body of a signed
-    request; pure, `nonce` rises strictly. `secrets_in(path, body)`: name → what an answer to `path` holds that is a
-    secret; the door keeps it for `{secret:NAME}` and lets nobody see it. `deadline_ns`: how long after its approval the
-    venue may still act on a request. `visible_ns`: how long after that the venue's lists may still lack it. `id_max`:
-    characters of a client order id. `unit_1e8`: by currency, to what the venue rounds each movement of money, ×1e8; one
-    that is not named is exact. `options`: its own settings, name → the texts that each may have;
+    `session(plan)` makes an order session. `sign(request, secrets)`: how a request leaves; pure; `secrets` by name:
+    key, secret, and those of `more_secrets`. Raises ConfigError, which names no part of one, for a secret that cannot
+    sign.
+    `seal(data, secrets, now_ns)`: of a frame for a socket that a key opens, what has to be signed as it leaves: the
+    bytes with that put in, where the session left a place for it; pure; everything else it leaves as it is. None: such
+    frames need `{secret:NAME}` at most. `secrets_in(path, body)`: name → what an answer to `path` holds that is a
+    secret; the door keeps it for `{secret:NAME}` and lets nobody see it. `trade_url`: of the TRADE link; "" where there
+    is none. `rest_at_once`: so many requests may be under way.
+
+    `deadline_ns`: how long after its approval the venue may still act on a request. `visible_ns`: how long after that
+    the venue's lists may still lack it. `keeps_ns`: how long they keep an order that was cancelled without a trade; 0:
+    for good. `id_max`: characters of a client order id. `unit_1e8`: by currency, to what the venue rounds each movement
+    of money, ×1e8; one that is not named is exact. `options`: its own settings, name → the texts that each may have;
     `validate` = `true`, where there is one, has new orders checked and not placed.
     """
 
     session: Callable[["TradingPlan"], OrderSession]
     private_url: str
     rest_url: str
-    sign: Callable[[str, bytes, str, str, int], tuple[dict[str, str], bytes]]
-    secrets_in: Callable[[str, bytes], dict[str, str]]
+    sign: Callable[[Unsigned, Mapping[str, str]], Signed]
     deadline_ns: int
     visible_ns: int
     id_max: int
+    secrets_in: Callable[[str, bytes], dict[str, str]] = lambda _path, _body: {}
+    seal: Callable[[bytes, Mapping[str, str], int], bytes] | None = None
+    trade_url: str = ""
+    more_secrets: tuple[str, ...] = ()
+    keeps_ns: int = 0
+    rest_at_once: int = 1
     unit_1e8: Mapping[str, int] = {}
     options: Mapping[str, tuple[str, ...]] = {}
 
@@ -207,7 +264,9 @@ class Venue(msgspec.Struct, frozen=True):
     message. `asked(data)` reads what outgoing bytes ask for, by the venue's documentation and not by the encoder's
     code: the tap compares it with what was approved; it raises ValueError for bytes it cannot read, and answers with
     nothing for those that ask for no order. `refusals` are the venue's answers that the paper venue must copy: what
-    happened → (code, its words). `trading`: None, where orders are filled on paper only.
+    happened → (code, its words). `trading`: None, where orders are filled on paper only. `calls_url`: of the CALLS
+    link; "" for a venue that needs none. `usual`: its best known markets; the first that all venues of a session have
+    is followed where nobody names any.
     """
 
     name: str
@@ -220,6 +279,8 @@ class Venue(msgspec.Struct, frozen=True):
     asked: Callable[[bytes], list[Asked]] | None = None
     refusals: Mapping[str, tuple[RejectCode, str]] = {}
     trading: Trading | None = None
+    calls_url: str = ""
+    usual: tuple[str, ...] = ("BTC/USD", "ETH/USD")
     api_version: int = API_VERSION
 
 

@@ -20,6 +20,7 @@ to its neighbour (with 10^15 as the bound, one such text in fifty was).
 """
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Final, Protocol
 
@@ -94,6 +95,32 @@ def rfc3339_ns(text: str) -> int:
             return (_days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second) * 10**9 + ns
     msg = f"not an RFC 3339 UTC time: {text!r:.60}"
     raise NumberError(msg)
+
+
+def rfc3339_of_ms(ms: int) -> str:
+    """A Unix time in ms as RFC 3339 text with three decimals: `rfc3339_ns` of it is the same time.
+
+    Raises NumberError for a time before 1970 or beyond the year 9999.
+    """
+    days, rest = divmod(ms, 86_400_000)
+    if not 0 <= days < 2_932_897:
+        msg = f"not a time in ms: {ms}"
+        raise NumberError(msg)
+    year, month, day = _civil_from_days(days)
+    seconds, milli = divmod(rest, 1000)
+    hours, seconds = divmod(seconds, 3600)
+    return f"{year:04d}-{month:02d}-{day:02d}T{hours:02d}:{seconds // 60:02d}:{seconds % 60:02d}.{milli:03d}Z"
+
+
+def _civil_from_days(days: int) -> tuple[int, int, int]:
+    """The inverse of `_days_from_civil` (H. Hinnant, civil_from_days), from 1970 on."""
+    era, day_of_era = divmod(days + 719_468, 146_097)
+    year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    month = (5 * day_of_year + 2) // 153
+    day = day_of_year - (153 * month + 2) // 5 + 1
+    month += 3 if month < 10 else -9
+    return year_of_era + era * 400 + (month <= 2), month, day
 
 
 def _month_days(year: int, month: int) -> int:
@@ -171,3 +198,52 @@ class FloatGrid:
             msg = f"level {price} × {qty} has more decimals than the instrument's metadata says"
             raise NumberError(msg)
         return px, sz
+
+
+class TextGrid(FloatGrid):
+    """The same for venues whose levels are pairs of texts, `["62806.90", "0.50930"]`; what follows in a level is left.
+
+    A text is parsed to the double nearest to it, which is what the proof asks for; what cannot be proved is read digit
+    for digit. The same few thousand prices and sizes come again and again: each text is read once.
+    """
+
+    __slots__ = ("_px_of", "_sz_of")
+
+    def __init__(self, price_precision: int, size_precision: int) -> None:
+        super().__init__(price_precision, size_precision)
+        self._px_of: dict[str, int] = {}
+        self._sz_of: dict[str, int] = {}
+
+    def of_texts(self, raw: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
+        """`[(px_1e9, sz_1e8), …]`. Raises NumberError: no number, off the scale, not positive, beyond 63 bits."""
+        px_of, sz_of = self._px_of, self._sz_of
+        out = []
+        for level in raw:
+            price, qty = level[0], level[1]
+            px, sz = px_of.get(price), sz_of.get(qty)
+            if px is None or sz is None:
+                px, sz = self._read(price, qty)
+            out.append((px, sz))
+        return out
+
+    def _read(self, price: str, qty: str) -> tuple[int, int]:
+        """One level with a text that was not seen lately. Raises NumberError."""
+        t, u = _proved(price, self.price_power, self.price_max), _proved(qty, self.size_power, self.size_max)
+        px, sz = (t * self.price_factor, u * self.size_factor) if t > 0 and u >= 0 else self.exact_level(price, qty)
+        for kept, text, number in ((self._px_of, price, px), (self._sz_of, qty, sz)):
+            if len(kept) >= _PRICES_KEPT:
+                kept.clear()
+            kept[text] = number
+        return px, sz
+
+
+def _proved(text: str, power: float, most: int) -> int:
+    """A text in units of the grid's last decimal; −1 where nothing is proved of it.
+
+    The proof is of at most 15 digits; what float() would read besides them is for `scaled` to judge.
+    """
+    if len(text) > 16 or not text.isascii() or not text.replace(".", "", 1).isdigit():
+        return -1
+    x = float(text)
+    units = int(x * power + 0.5)
+    return units if units <= most and units / power == x else -1

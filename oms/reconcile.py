@@ -24,6 +24,9 @@ Races, and what ends them:
   only where they show the venue as it was after `doubt_ns`; a closed order stays closed, whenever it is seen.
 * An order that is open and unknown may be one that ended and was forgotten, in this session or the one before, and the
   list lags: it must last before it is adopted.
+* Some venues forget what was cancelled without a trade (`keeps_ns`): such an order is in no list for ever. What the
+  venue had, what was last known to live longer ago than that, and is lastingly in neither list, was cancelled then; the
+  trades, which no venue forgets so soon, say how much of it was filled.
 * A picture compared twice, or a second time after its reports were folded, says nothing new.
 """
 
@@ -76,12 +79,15 @@ class Comparison(msgspec.Struct):
 class Reconciler:
     """Compares one venue's pictures with the OMS. `markets`: engine indices of the markets there.
 
-    `deadline_ns`, `visible_ns`: of its `Trading`. `ours`: what every client order id of ours begins with. It changes
-    nothing: its reports go through the gate and the OMS like the stream's. What it remembers is since when a
+    `deadline_ns`, `visible_ns`, `keeps_ns`: of its `Trading`. `ours`: what every client order id of ours begins with.
+    It changes nothing: its reports go through the gate and the OMS like the stream's. What it remembers is since when a
     difference was seen; after a restart that begins anew.
     """
 
-    def __init__(self, deadline_ns: int, visible_ns: int, ours: str, markets: Collection[int]) -> None:
+    def __init__(
+        self, deadline_ns: int, visible_ns: int, ours: str, markets: Collection[int], *, keeps_ns: int = 0
+    ) -> None:
+        self._keeps_ns = keeps_ns
         self._deadline_ns = deadline_ns
         self._visible_ns = visible_ns
         self._ours = ours
@@ -144,6 +150,12 @@ class Reconciler:
     def is_settled(self, asked_ns: int, picture: Picture) -> bool:
         """Whether the picture shows what became of everything that was approved until then; 0: nothing was."""
         return asked_ns == 0 or picture.asked_ns >= asked_ns + self._deadline_ns + self._visible_ns
+
+    def is_forgotten(self, order: Order, picture: Picture) -> bool:
+        """Whether the venue may have forgotten it, cancelled, and the picture has every trade that it may have made."""
+        alive_ns = max(order.born_ns, self._seen_open.get(order.client_order_id, 0))
+        is_old = 0 < self._keeps_ns < picture.asked_ns - alive_ns
+        return is_old and order.born_ns > 0 and picture.since_ns <= self.floor_ns(order)
 
     def is_after(self, moment_ns: int, picture: Picture) -> bool:
         """Whether it shows the venue as it was after this moment."""
@@ -312,7 +324,14 @@ class _Look:
             if is_unknown:
                 self.said.in_doubt[name] = "the venue may still take it, or not list it yet"
             return
-        if order.is_heard or order.venue_order_id or known_1e8:
+        is_heard = order.is_heard or bool(order.venue_order_id) or known_1e8 > 0
+        if is_heard and self._rules.is_forgotten(order, self._picture):
+            if self._lasts(name, "forgotten"):
+                text = f"cancelled, longer ago than {self._picture.venue} keeps such orders"
+                self._report(order, ExecType.CANCELED, text, None, cum_qty_1e8=known_1e8)
+            else:
+                self.said.in_doubt[name] = "is not listed any more; asked once more"
+        elif is_heard:
             what = "the venue had it, and lists it neither as open nor as closed"
             self._differs(name, what, is_doubted=is_unknown)
         elif self._picture.since_ns > order.born_ns:

@@ -113,6 +113,10 @@ def check_open_orders(case: Case) -> Denied | None:
 def check_supported(case: Case) -> Denied | None:
     if case.is_amend and case.order_type == _MARKET:
         return not_supported(case.order_type, "a market order has no price to amend")
+    if not case.market.types >> case.order_type & 1:
+        return not_supported(case.order_type, f"{case.market.venue} has no orders of this type")
+    if case.is_amend and not case.market.amends:
+        return not_supported(1, f"{case.market.venue} cannot change an order: cancel it, and place another")
     if not case.market.is_onchain:
         return None
     if not case.is_paper:

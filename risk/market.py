@@ -2,6 +2,9 @@
 
 from connectors.book import L2Book
 from connectors.instrument import Instrument
+from connectors.orders import OrderType
+
+ALL_TYPES = sum(1 << kind for kind in OrderType)
 
 
 class Link:
@@ -24,16 +27,17 @@ class Market:
     """What the gate may judge by, of one market. `is_onchain`: a pool, or the book of all pools of a chain.
 
     `name` is `kraken:BTC/USD` or `dex_arb:0x…`, `symbol` what is traded there; both are needed before the venue has
-    told its metadata. `on_paper`: its orders are filled on paper, whatever the account's other ones are. `drifted`: the
-    venue reported another position than ours, `venue_position_1e8`.
+    told its metadata. `on_paper`: its orders are filled on paper, whatever the account's other ones are. `types`: order
+    types that the venue has, a bit each; `amends`: whether it can change an order. `drifted`: the venue reported
+    another position than ours, `venue_position_1e8`.
     """
 
-    __slots__ = ("base", "book", "drifted", "instrument", "is_onchain", "link", "name", "on_paper", "quote", "symbol",
-                 "venue", "venue_id", "venue_position_1e8")  # fmt: skip
+    __slots__ = ("amends", "base", "book", "drifted", "instrument", "is_onchain", "link", "name", "on_paper", "quote",
+                 "symbol", "types", "venue", "venue_id", "venue_position_1e8")  # fmt: skip
 
     def __init__(
         self, instrument: Instrument | None, book: L2Book, link: Link, venue_id: int = 0, *, is_onchain: bool = False,
-        name: str = "", symbol: str = "", on_paper: bool = False,
+        name: str = "", symbol: str = "", on_paper: bool = False, types: int = ALL_TYPES, amends: bool = True,
     ) -> None:  # fmt: skip
         self.instrument = instrument
         self.book = book
@@ -41,6 +45,8 @@ class Market:
         self.venue_id = venue_id
         self.is_onchain = is_onchain
         self.on_paper = on_paper
+        self.types = types
+        self.amends = amends
         self.symbol = symbol or (instrument.symbol if instrument is not None else "")
         self.name = name or (instrument.key if instrument is not None else "")
         self.venue = self.name.partition(":")[0]

@@ -21,7 +21,7 @@ def must_be_sound(case: Case) -> None:
     )  # fmt: skip
     limits = (
         bounds.age_ns | bounds.collar_bps | bounds.window_bps | bounds.max_notional_1e9 | bounds.max_qty_1e8
-        | bounds.max_open | bounds.types
+        | bounds.max_open | bounds.types | market.types
     )  # fmt: skip
     least = instrument.min_qty_1e8 | instrument.min_notional_1e9
     grid = instrument.tick_size_1e9 - 1 | instrument.lot_size_1e8 - 1 | least
@@ -35,7 +35,7 @@ def must_be_sound(case: Case) -> None:
     )  # fmt: skip
     truth = (
         case.reduces | case.own_reduces | case.is_amend | case.is_away | case.is_latched | case.is_paper
-        | market.drifted | market.is_onchain | market.link.is_reconciled | case.book.valid
+        | market.drifted | market.is_onchain | market.amends | market.link.is_reconciled | case.book.valid
     )  # fmt: skip
     is_named = type(bounds.not_permitted) is str and type(market.venue) is str
     if type(signed) is not int or type(truth) is not bool or not is_named:

@@ -1,11 +1,13 @@
-"""The door for HTTP calls without a key: each Send is one POST of JSON, answered by exactly one Frame.
+"""The door for HTTP calls without a key: each Send is one request, answered by exactly one Frame.
 
-Nodes of some chains take calls over HTTP alone, beside a WebSocket that only tells. The form of both is in
-`connectors.session.Send`, with the path `/`: the address itself. Such a link is never up or down; a call of which
-nothing came is answered with status 0 and words, and never sent again by this door.
+Exchanges tell their markets, and some of them their books, over HTTP alone: such a question is a GET of its path. Nodes
+of some chains take calls over HTTP beside a WebSocket that only tells: the path `/` is a POST of JSON to the address
+itself. The form of both is in `connectors.session.Send`. Such a link is never up or down; a call of which nothing came
+is answered with status 0 and words, and never sent again by this door.
 """
 
 import asyncio
+import re
 from typing import Final
 
 import httpx2
@@ -17,7 +19,8 @@ from runtime.net import Feed, Tell, secrets_of
 AT_ONCE: Final = 4
 WAITING_MAX: Final = 256
 SCHEMES: Final = ("http://", "https://")
-_PATH: Final = b"/"
+_HEAD: Final = re.compile(rb"(\S+) (?:GET )?(/[\x21-\x7e]{0,400})")
+_QUERY: Final = re.compile(rb"[\x21-\x7e]{0,4000}")
 
 
 class CallDoor:
@@ -34,9 +37,11 @@ class CallDoor:
 
     def send(self, data: bytes) -> bool:
         """Queues a call; False for one that is not taken, which is answered nevertheless, after this turn."""
-        head, has_body, _ = data.partition(b"\n")
-        number, _, path = head.partition(b" ")
-        problem = "" if has_body and number and path == _PATH else "it is not an id, the path / and a body"
+        head, has_body, body = data.partition(b"\n")
+        number, match = head.partition(b" ")[0], _HEAD.fullmatch(head)
+        problem = "" if has_body and match is not None else "it is not an id, a path and a body"
+        if match is not None and match[2] != b"/" and not _QUERY.fullmatch(body):
+            problem = "what stands behind its path is no query"
         if not problem and self._waiting.full():
             problem = f"{WAITING_MAX} calls are waiting already"
         if problem:
@@ -69,13 +74,18 @@ class CallDoor:
         while True:
             data = await self._waiting.get()
             head, _, body = data.partition(b"\n")
-            self._answer(head.partition(b" ")[0], *await self._call(client, body))
+            match = _HEAD.fullmatch(head)
+            path = match[2] if match is not None else b"/"
+            self._answer(head.partition(b" ")[0], *await self._call(client, path.decode(), body))
             self._waiting.task_done()
 
-    async def _call(self, client: httpx2.AsyncClient, body: bytes) -> tuple[int, bytes]:
+    async def _call(self, client: httpx2.AsyncClient, path: str, body: bytes) -> tuple[int, bytes]:
         try:
             async with asyncio.timeout(ANSWER_S):
-                return await fetched(client, "POST", self._url, {"Content-Type": "application/json"}, body)
+                if path == "/":
+                    return await fetched(client, "POST", self._url, {"Content-Type": "application/json"}, body)
+                url = self._url.rstrip("/") + path + ("?" + body.decode("ascii") if body else "")
+                return await fetched(client, "GET", url, {}, None)
         except TimeoutError:
             return 0, b"no answer: none within %d s" % ANSWER_S
         except FAILURES as error:

@@ -22,6 +22,7 @@ from runtime.cli_kill import register as register_kill
 from runtime.cli_pools import register as register_pools
 from runtime.cli_sim import register as register_sim
 from runtime.cli_table import register as register_table
+from runtime.cli_venue import register as register_venue
 from runtime.texts import plain
 
 EXIT_ERROR = 1
@@ -328,3 +329,4 @@ register_sim(app)
 register_journal(app, show=_show)
 register_kill(app, show=_show)
 register_explain(app)
+register_venue(app, show=_show)

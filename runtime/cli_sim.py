@@ -1,4 +1,7 @@
-"""`gateway sim evm`, `… solana`, `… kraken`: simulated venues to connect any client to. `cli.py` registers them."""
+"""`gateway sim evm`, `… solana`, `… kraken` and the other exchanges: simulated venues to connect any client to.
+
+`cli.py` registers them.
+"""
 
 import asyncio
 import json
@@ -11,6 +14,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from connectors.errors import ConfigError
+from runtime.cli_sim_exchange import register as register_exchanges
 
 NS: Final = 10**9
 
@@ -28,6 +32,7 @@ def register(app: typer.Typer) -> None:
     _evm(sim)
     _solana(sim)
     _kraken(sim)
+    register_exchanges(sim, serve=_run, clock=_clock)
 
 
 def _evm(sim: typer.Typer) -> None:
@@ -69,9 +74,8 @@ def _evm(sim: typer.Typer) -> None:
         faults = _switched(EvmFaults(), fault or [], "lie_call=1")
         world = default_world(seed, found, block_time_ns=block_time_ns, faults=faults)
         server, said = EvmSimServer(world, port=port, http_port=http_port), facts(world, found)
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits it ignored
         with suppress(KeyboardInterrupt):
-            asyncio.run(_serve(server, port or http_port, lambda: _evm_text(server, said, as_json), duration))
+            _run(server, port or http_port, lambda: _evm_text(server, said, as_json), duration)
 
 
 def _evm_text(server: Any, said: dict[str, Any], as_json: bool) -> str:
@@ -117,9 +121,8 @@ def _solana(sim: typer.Typer) -> None:
         )  # fmt: skip
         server = SolanaSimServer(world, port=port)
         said = facts(world, found.pools)
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits it ignored
         with suppress(KeyboardInterrupt):
-            asyncio.run(_serve(server, port, lambda: _solana_text(server, said, as_json), duration))
+            _run(server, port, lambda: _solana_text(server, said, as_json), duration)
 
 
 def _solana_text(server: Any, said: dict[str, Any], as_json: bool) -> str:
@@ -170,9 +173,8 @@ def _kraken(sim: typer.Typer) -> None:
             )  # fmt: skip
         except ValueError as error:
             raise ConfigError(str(error), place="gateway sim kraken", mend="see gateway sim kraken --help") from None
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits it ignored
         with suppress(KeyboardInterrupt):
-            asyncio.run(_serve(server, port, lambda: _kraken_text(server, as_json), duration))
+            _run(server, port, lambda: _kraken_text(server, as_json), duration)
 
 
 def _kraken_text(server: Any, as_json: bool) -> str:
@@ -214,6 +216,12 @@ def _switched(faults: Any, given: Sequence[str], example: str) -> Any:
         except ValueError as error:
             raise ConfigError(str(error), place="--fault", mend=f"write NAME=VALUE, like {example}") from None
     return faults
+
+
+def _run(server: Any, port: int, say: Callable[[], str], duration: float | None) -> None:
+    """The same until Ctrl-C, which is KeyboardInterrupt even in a shell's background job: such inherit it ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    asyncio.run(_serve(server, port, say, duration))
 
 
 async def _serve(server: Any, port: int, say: Callable[[], str], duration: float | None) -> None:

@@ -63,8 +63,12 @@ def _venues(text: str | None, config: Config) -> list[Venue]:
     return found
 
 
-def _symbols(text: str | None, config: Config) -> list[str]:
+def _symbols(text: str | None, config: Config, venues: Sequence[Venue]) -> list[str]:
+    """Those that were named; else the first usual one of all venues, or of each where they have none in common."""
     place = "--symbols" if text is not None else config.origin("serve.symbols")
+    if text is None and not config.serve.symbols:
+        common = [symbol for symbol in venues[0].usual if all(symbol in venue.usual for venue in venues)]
+        return common[:1] or list(dict.fromkeys(venue.usual[0] for venue in venues))
     given = config.serve.symbols if text is None else text.split(",")
     symbols = list(dict.fromkeys(symbol.strip() for symbol in given if symbol.strip()))
     if not symbols:
@@ -97,7 +101,7 @@ def serve(
         if is_sim:
             golive.check_sim(is_live=live)
             check_embedded([venue.name for venue in connected])
-        followed = _symbols(symbols, settings)
+        followed = _symbols(symbols, settings, connected)
         chosen = configuration.load_limits(limits) if limits is not None else None
         kept = _journal(settings, journal, confirm=confirm) if trade else None
         over_the_wire = golive.wired(connected, is_on=trade and (live or is_sim))

@@ -112,7 +112,9 @@ class ServeSection(_Section):
     """`[serve]`: what `gateway serve` runs when the command line does not say."""
 
     venues: list[str] = Field(default=["kraken"], description="venues to connect")
-    symbols: list[str] = Field(default=["BTC/USD"], description="symbols to follow, by the venue's own names")
+    symbols: list[str] = Field(
+        default=[], description="symbols to follow, BASE/QUOTE; none: the first usual one that all venues have"
+    )
     record: str = Field(default="", description="path of the tape to write")
     control: str = Field(default="", description="path of the control socket; by default one per process")
 

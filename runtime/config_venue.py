@@ -13,8 +13,8 @@ from runtime.config_types import Balance, Printable, Section, SocketUrl, Whole
 from runtime.config_urls import PrivateUrl, RestUrl
 from runtime.references import check_reference
 
-ADDRESSES: Final = frozenset({"url", "urls", "ws_urls", "private_url", "rest_url"})
-REFERENCES: Final = frozenset({"key", "secret"})
+ADDRESSES: Final = frozenset({"url", "urls", "ws_urls", "calls_url", "private_url", "trade_url", "rest_url"})
+REFERENCES: Final = frozenset({"key", "secret", "passphrase"})
 AUDIT_S_LEAST: Final = 5  # each comparison asks for the book anew
 
 
@@ -48,6 +48,16 @@ class VenueSection(Section):
     live: bool = Field(default=False, description="true, and --live: orders go to this venue, for real")
     key: Reference = Field(default="", description="where its API key is: env:NAME, file:PATH or cred:NAME")
     secret: Reference = Field(default="", description="where that key's secret is: env:NAME, file:PATH or cred:NAME")
+    passphrase: Reference = Field(
+        default="",
+        description="where that key's passphrase is, at a venue that has one: env:NAME, file:PATH, cred:NAME",
+    )
+    calls_url: RestUrl = Field(
+        default="", description="https://HOST of its public HTTP side instead of the venue's own"
+    )
+    trade_url: PrivateUrl = Field(
+        default="", description="wss://… where its orders leave, at a venue with a socket for them, instead of its own"
+    )
     private_url: PrivateUrl = Field(default="", description="wss://… of its private link instead of the venue's own")
     rest_url: RestUrl = Field(default="", description="https://HOST of its REST side instead of the venue's own")
     options: dict[str, OptionText] = Field(default={}, description="the venue's own settings: name = text")

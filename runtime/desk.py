@@ -64,7 +64,7 @@ class Desk:
         self.oms = oms
         self.papers: list[Venue] = [port.paper for port in ports for _ in port.indices]
         self.venue_of: dict[str, Venue] = {port.name: port.paper for port in ports}
-        self.encoding = [port.name for port in ports if port.spec.venue.orders is not None]
+        self.sweeping = [port.name for port in ports if port.spec.venue.capabilities.cancel_all]
         self._batch: list[Approved[NewOrder]] = []  # approved, and not written yet
         self._batch_max = [_batch_max(port) for port in ports for _ in port.indices]
         self.wired = {port.name for port in ports if not port.is_paper}

@@ -33,7 +33,18 @@ from connectors.events import (
     VenueStatus,
 )
 from connectors.pool import ChainFee, PoolUpdate
-from connectors.session import ASIDE, AUDIT, Reconnect, Send, Stop, WakeAt
+from connectors.session import (
+    ASIDE,
+    AUDIT,
+    CALLS,
+    ORDERS_DIGITS,
+    MarketSession,
+    OrderSession,
+    Reconnect,
+    Send,
+    Stop,
+    WakeAt,
+)
 from connectors.session import Output as SessionOutput
 from oms.manager import Oms
 from risk.gate import Gate
@@ -76,7 +87,10 @@ class Engine:
         self._fees, self._poolers = made.fees, made.poolers
         readers = {port.name: port.spec.venue.asked for port in made.ports.values()}
         silent = [port.name for port in made.ports.values() if port.is_paper and port.spec.venue.orders is None]
-        self.tap = Tap(readers, made.names, silent)
+        lowering = [port.name for port in made.ports.values() if port.spec.venue.capabilities.amend_down_only]
+        self.tap = Tap(
+            readers, made.names, silent, instruments=made.instruments, venue_ids=self._venue_id, lowering=lowering
+        )
         self.gate = gate(
             spec.limits, made.markets, [algo.deployment for algo in self.algos], is_paper=spec.is_paper,
             taker_ppm=spec.fees.taker_ppm, balances=spec.balances, on_approved=self.tap.approved,
@@ -107,6 +121,10 @@ class Engine:
         for index, instrument in enumerate(self.instruments):
             if instrument is not None:
                 self.market_data.tell_metadata(index)
+
+    def _venue_id(self, client_order_id: str) -> str:
+        order = self.oms.find(client_order_id)
+        return order.venue_order_id if order is not None else ""
 
     # --- the turn --------------------------------------------------------------------------------------------------
 
@@ -187,7 +205,9 @@ class Engine:
 
     def _beside(self, port: Port, frame: Frame, now_ns: int) -> None:
         """A frame of a link that says nothing about whether market data live."""
-        side = port.session if frame.link == AUDIT else port.orders
+        side: MarketSession | OrderSession | None = port.session if frame.link == AUDIT else port.orders
+        if frame.link == CALLS and len(frame.raw.partition(b" ")[0]) < ORDERS_DIGITS:
+            side = port.session
         if side is not None:
             self._session(port, side.receive(frame.raw, now_ns, frame.link), now_ns)
 
@@ -210,7 +230,8 @@ class Engine:
         match output:
             case BookSnapshot():
                 self.market_data.snapshot(output, now_ns)
-            case BookLost(instrument, reason):
+            case BookLost(instrument, reason, is_gap):
+                self.stats.gaps += is_gap
                 self.market_data.lose(instrument, reason)
             case Trade():
                 self.stats.trades += 1

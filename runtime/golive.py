@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from connectors.errors import ConfigError
-from connectors.session import AUDIT, PRIVATE, PUBLIC, REST, Trading, Venue
+from connectors.session import AUDIT, CALLS, PRIVATE, PUBLIC, REST, TRADE, Trading, Unsigned, Venue
 from risk.limit_changes import changes
 from risk.limits import LimitTree, unset
 from runtime.chain_plan import endpoints_of
@@ -27,7 +27,8 @@ from runtime.vault import KEY, SIGNS, Vault
 
 Tell = Callable[[str, str], None]
 
-_TRIAL_PATH: Final = "/0/private/Trial"  # signed to see that the secret can sign; sent to nobody
+# signed to see that the secret can sign; sent to nobody
+_TRIAL: Final = Unsigned(method="POST", path="/0/private/Trial", body=b"", host="localhost", nonce=1, now_ns=10**18)
 
 
 def section_of(settings: Config, venue: Venue) -> VenueSection | None:
@@ -39,6 +40,12 @@ def section_of(settings: Config, venue: Venue) -> VenueSection | None:
 def wired(venues: Sequence[Venue], *, is_on: bool) -> tuple[str, ...]:
     """Those whose orders leave over the wire, if any do: chains' are filled on paper."""
     return tuple(venue.name for venue in venues if is_on and venue.trading is not None)
+
+
+def secrets_of(trading: Trading, section: VenueSection) -> tuple[str, ...]:
+    """The secrets that a venue needs, by name; and a passphrase where one is given."""
+    more = trading.more_secrets
+    return (KEY, SIGNS, *more, *(("passphrase",) if section.passphrase and "passphrase" not in more else ()))
 
 
 def check_options(settings: Config, venue: Venue) -> None:
@@ -78,8 +85,8 @@ def check_live(
         if venue.trading is None:
             mend = f"leave {venue.name} out"
             raise ConfigError(f"{venue.name} cannot be traded at for real", place="--live", mend=mend)
-        _check_addresses(settings, where, section)
-        lacks += [f"{where}.{name}" for name in ("key", "secret") if not getattr(section, name)]
+        _check_addresses(settings, where, section, venue)
+        lacks += [f"{where}.{name}" for name in secrets_of(venue.trading, section) if not getattr(section, name)]
         if not section.live:
             lacks.append(f"{where}.live = true")
     if lacks:
@@ -100,13 +107,16 @@ def check_live(
         raise ConfigError(f"lacks {'; '.join(lacks)}", place="--live", mend=f"{'; '.join(mends)}: docs/live.md")
 
 
-def _check_addresses(settings: Config, where: str, section: VenueSection) -> None:
+def _check_addresses(settings: Config, where: str, section: VenueSection, venue: Venue) -> None:
     """Books of one place and orders at another are nobody's wish. Raises ConfigError."""
-    said = {f"{where}.{name}": getattr(section, name) for name in ("url", "private_url", "rest_url")}
+    has_trade = venue.trading is not None and bool(venue.trading.trade_url)
+    wanted = ["url", *(["calls_url"] if venue.calls_url else []), "private_url", *(["trade_url"] if has_trade else []),
+              "rest_url"]  # fmt: skip
+    said = {f"{where}.{name}": getattr(section, name) for name in wanted}
     names = [name for name, address in said.items() if address]
     if not names:
         return
-    place, mend = settings.origin(names[0]), f"set {', '.join(said)}, all three for one place, or none of them"
+    place, mend = settings.origin(names[0]), f"set {', '.join(said)}, all for one place, or none of them"
     if others := [name for name in said if name not in names]:
         problem = f"{', '.join(names)} set and {', '.join(others)} not: books would come from elsewhere than orders go"
         raise ConfigError(problem, place=place, mend=mend)
@@ -131,7 +141,8 @@ def vaults_of(
             section = section_of(settings, venue)
             if section is None or venue.trading is None:
                 continue
-            read |= {text.removeprefix("env:") for text in (section.key, section.secret) if text.startswith("env:")}
+            said = [str(getattr(section, name)) for name in secrets_of(venue.trading, section)]
+            read |= {text.removeprefix("env:") for text in said if text.startswith("env:")}
             vaults[venue.name] = _vault(settings, venue.name, venue.trading, section, environment)
     except BaseException:
         for vault in vaults.values():
@@ -146,8 +157,8 @@ def _vault(
     settings: Config, name: str, trading: Trading, section: VenueSection, environment: Mapping[str, str]
 ) -> Vault:
     values = {}
-    for setting, text in ((KEY, section.key), (SIGNS, section.secret)):
-        where = f"venues.{name}.{setting}"
+    for setting in secrets_of(trading, section):
+        text, where = str(getattr(section, setting)), f"venues.{name}.{setting}"
         place = f"{settings.origin(where)}: {where}"
         if not text:
             raise ConfigError("is missing", place=place, mend="write env:NAME, file:PATH or cred:NAME")
@@ -159,7 +170,7 @@ def _vault(
     if values[KEY] == values[SIGNS]:
         raise ConfigError("key and secret are the same", place=place, mend="the secret is what was shown once")
     try:
-        trading.sign(_TRIAL_PATH, b"", values[KEY], values[SIGNS], 1)
+        trading.sign(_TRIAL, values)
     except Exception as error:  # noqa: BLE001 - a plugin's; whatever it says may hold what it was given
         problem = f"{section.secret} is no secret that can sign ({type(error).__name__})"
         raise ConfigError(problem, place=place, mend="copy the private key whole, and nothing else") from None
@@ -176,18 +187,22 @@ def urls_of(settings: Config, venues: Sequence[Venue], over_the_wire: Sequence[s
             continue
         public = section.url or venue.public_url
         here = urls[venue.name] = {PUBLIC: public}
+        if venue.calls_url:
+            here[CALLS] = section.calls_url or venue.calls_url
         if audit_ns(settings, venue):
             here[AUDIT] = public
         if venue.trading is not None and venue.name in over_the_wire:
             here[PRIVATE] = section.private_url or venue.trading.private_url
             here[REST] = section.rest_url or venue.trading.rest_url
+            if venue.trading.trade_url:
+                here[TRADE] = section.trade_url or venue.trading.trade_url
     return urls
 
 
 def audit_ns(settings: Config, venue: Venue) -> int:
     """How often its books are compared with fresh ones; 0 for a venue that does not know the link for it."""
     section = section_of(settings, venue)
-    return section.audit_ns if section is not None and venue.trading is not None else 0
+    return section.audit_ns if section is not None and venue.capabilities.audit else 0
 
 
 def tag_for(*, is_live: bool, tell: Tell) -> str:
@@ -218,10 +233,19 @@ def warn(
             tell(f"LIVE, validate: {venue.name} checks new orders and places none: {where}", "warning")
         else:
             tell(f"LIVE: orders go to {venue.name} for real: {where}", "warning")
-        tell(
-            f"LIVE: {venue.name}'s dead-man's switch and cancel-all are account-wide: they cancel every open order of"
-            " the account, whoever placed it; give this gateway an account (or subaccount) of its own", "warning",
-        )  # fmt: skip
+        wide = [name for name, has in (("dead-man's switch", venue.capabilities.dead_man),
+                                       ("cancel-all", venue.capabilities.cancel_all)) if has]  # fmt: skip
+        if wide:
+            verbs = ("are", "they cancel") if len(wide) > 1 else ("is", "it cancels")
+            tell(
+                f"LIVE: {venue.name}'s {' and '.join(wide)} {verbs[0]} account-wide: {verbs[1]} every open order of"
+                " the account, whoever placed it; give this gateway an account (or subaccount) of its own", "warning",
+            )  # fmt: skip
+        if not venue.capabilities.dead_man:
+            tell(
+                f"LIVE: {venue.name} has no dead-man's switch: orders stay open if this process or its network dies",
+                "warning",
+            )
     if is_live:
         tell(f"LIVE: limits from {limits or settings.origin('limits')}", "warning")
 

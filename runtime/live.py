@@ -15,30 +15,26 @@ from typing import Any
 
 from connectors.errors import ConfigError, InputError
 from connectors.events import Notice
-from connectors.session import AUDIT, PRIVATE, REST, Reconnect, Send, WakeAt
+from connectors.session import Reconnect, Send, WakeAt
 from risk.states import ALL, TradingState
 from risk.switchboard import GATEWAY
 from runtime import traps
-from runtime.calls import SCHEMES, CallDoor
 from runtime.clock import Clock, SystemClock
 from runtime.control import ControlServer, Request
 from runtime.decisions import Explainer
-from runtime.dialling import Dialling
+from runtime.doors import Door, doors_of
 from runtime.exit import Exit
 from runtime.inputs import Command, Input, Output, Timer, VenueOutput
 from runtime.journal.keeper import JournalPlan, Keeper
 from runtime.keylock import Counted
 from runtime.killswitch import KillSwitch
-from runtime.net import VenueLink
 from runtime.person import Person, Surroundings
-from runtime.port import VenueSpec
-from runtime.rest import RestDoor
 from runtime.screen import Screen
 from runtime.session import Session, header_of
 from runtime.sim.embedded import embed
 from runtime.spec import EngineSpec
 from runtime.tape import TapeWriter
-from runtime.vault import KEY, SIGNS, Vault
+from runtime.vault import Vault
 
 DRAIN_S = 5.0  # for a venue to answer the cancels of the end
 FLUSH_S = 1.0
@@ -71,9 +67,14 @@ class Live:
             keeper.attach(self.session, self._exit.seal, self._journal_failed)
         self.clock = clock or SystemClock()
         self._tape: TapeWriter | None = None
-        self._links: dict[tuple[str, str], VenueLink | RestDoor | CallDoor] = {}
+        self._links: dict[tuple[str, str], Door] = {}
         for venue in spec.venues:
-            self._connect(venue, urls[venue.venue.name], (vaults or {}).get(venue.venue.name))
+            name = venue.venue.name
+            doors = doors_of(
+                venue, urls[name], (vaults or {}).get(name), self.feed, screen.tell,
+                is_wired=name in self.session.engine.accounts,
+            )  # fmt: skip
+            self._links |= {(name, link): door for link, door in doors.items()}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
         self._done = asyncio.Event()
@@ -81,31 +82,6 @@ class Live:
         self._is_ending = False
         self._ending_s = 0.0
         self._handlers: dict[int, Any] = {}  # of signals, as they were before
-
-    def _connect(self, spec: VenueSpec, urls: Mapping[str, str], vault: Vault | None) -> None:
-        """One venue's links; those with market data hold no secret. A chain's endpoints are hosts of their own."""
-        venue = spec.venue
-        dialling = None if venue.capabilities.onchain else Dialling()
-        is_wired = venue.name in self.session.engine.accounts
-        for link, url in urls.items():
-            if (link in (PRIVATE, REST) and not is_wired) or (link == AUDIT and not spec.audit_ns):
-                continue
-            if link == REST:
-                if venue.trading is None or vault is None:
-                    msg = f"{venue.name} has a REST link and no key"
-                    raise ValueError(msg)
-                door: VenueLink | RestDoor | CallDoor = RestDoor(
-                    venue.name, venue.trading, url, vault, self.feed, self._screen.tell
-                )
-            elif url.startswith(SCHEMES):
-                door = CallDoor(venue.name, link, url, self.feed, self._screen.tell)
-            else:
-                secrets = vault if link == PRIVATE else None
-                door = VenueLink(
-                    venue.name, link, url, self.feed, self._screen.tell, vault=secrets, dials=dialling,
-                    is_wired=is_wired,
-                )  # fmt: skip
-            self._links[venue.name, link] = door
 
     def record(self, path: Path, algo_paths: dict[str, str], predictor: str = "") -> None:
         """Writes a tape from now on. Raises ConfigError when the file exists or cannot be made."""
@@ -357,10 +333,7 @@ async def serve(
         if sim_seed is not None:
             embedded = await embed(spec.venues, sim_seed, stack, screen.tell)
             urls = {**embedded, **embedded.trading}
-            vaults = {
-                venue: Vault({KEY: key, SIGNS: secret}, Counted())
-                for venue, (key, secret) in embedded.credentials.items()
-            }
+            vaults = {venue: Vault(secrets, Counted()) for venue, secrets in embedded.credentials.items()}
         around = around or Surroundings()
         keeper = None
         if journal is not None:

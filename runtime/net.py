@@ -9,7 +9,8 @@ import asyncio
 import http.client
 import logging
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import unquote, unquote_plus, urlsplit
 
@@ -34,6 +35,7 @@ _URL: Final = re.compile(r"\S+://\S+")
 _MUTE: Final = logging.Logger("venuegate.mute", logging.CRITICAL + 1)  # the library would log every message, filled in
 
 Feed = Callable[[Input], None]
+Seal = Callable[[bytes, Mapping[str, str], int], bytes]
 Tell = Callable[[str, str], None]  # what, and how bad: info, warning, error
 
 
@@ -41,13 +43,14 @@ class VenueLink:
     """One link. `feed` gets its inputs in order; `send` and `reconnect` are called by whoever carries out outputs.
 
     `vault`: of a venue that is traded at for real: outgoing `{secret:NAME}` become values, incoming values become
-    places. `dials`: shared by the links of one venue; without it the link dials for itself. `is_wired`: orders go to
-    this venue, and nobody who means that is served by a simulator.
+    places; `seal`: what of such a message is signed as it leaves (`Trading.seal`). `dials`: shared by the links of one
+    venue; without it the link dials for itself. `is_wired`: orders go to this venue, and nobody who means that is
+    served by a simulator.
     """
 
     def __init__(
         self, venue: str, link: str, url: str, feed: Feed, tell: Tell, *, vault: Vault | None = None,
-        dials: Dialling | None = None, is_wired: bool = False,
+        seal: Seal | None = None, dials: Dialling | None = None, is_wired: bool = False,
     ) -> None:  # fmt: skip
         self.venue = venue
         self.link = link
@@ -58,6 +61,7 @@ class VenueLink:
         self._feed = feed
         self._tell = tell
         self._vault = vault
+        self._seal = seal
         self._dialling = dials or Dialling()
         self._is_wired = is_wired or vault is not None
         self._connection: ClientConnection | None = None
@@ -211,6 +215,15 @@ class VenueLink:
         if filled is None:  # it was known when the message was queued
             self._tell(f"{self.venue} {self.link}: a message was not sent: its secret is gone", "error")
             return
+        secrets = self._vault.signing() if self._vault is not None and self._seal is not None else None
+        if self._seal is not None and secrets is not None:
+            try:
+                filled = self._seal(filled, secrets, time.time_ns())
+            except Exception as error:  # noqa: BLE001 - a plugin's; whatever it says may hold what it was given
+                problem = f"it cannot be signed ({type(error).__name__})"
+                self._tell(f"{self.venue} {self.link}: a message was not sent: {problem}", "error")
+                self.reconnect(problem)  # what was not sent is doubt for the session, which hears of it so
+                return
         try:
             text = filled.decode()
         except UnicodeDecodeError:  # which holds what was filled in

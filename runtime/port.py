@@ -11,7 +11,7 @@ from connectors.instrument import Instrument
 from connectors.pool import PoolId
 from connectors.session import ASIDE, MarketSession, OrderSession, SessionPlan, TradingPlan, Venue
 from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS
-from risk.market import Link, Market
+from risk.market import ALL_TYPES, Link, Market
 from runtime.sim.paper import Fees, PaperVenue
 from runtime.wirevenue import SessionVenue, WireVenue
 
@@ -65,6 +65,7 @@ class Port:
         """What the gate may judge by, of each of its markets."""
         pairs = [(symbol, symbol) for symbol in symbols]
         pairs += [(pool.name, pool.symbol) for pool in self.spec.pools]
+        has = self.spec.venue.capabilities
         made = []
         for name, symbol in pairs:
             instrument = self.spec.instruments.get(symbol)
@@ -78,6 +79,8 @@ class Port:
                     symbol=symbol,
                     is_onchain=self.spec.venue.capabilities.onchain,
                     on_paper=self.spec.on_paper,
+                    types=sum(1 << kind for kind in has.order_types) or ALL_TYPES,
+                    amends=has.amend or has.onchain,
                 )
             )
         return made

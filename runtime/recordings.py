@@ -65,7 +65,7 @@ class Recording(msgspec.Struct, frozen=True):
 
 def load_venue(name: str, place: str) -> Venue:
     """Raises ConfigError; a name that no plugin has is blamed on whoever said it."""
-    if name not in registry.names():
+    if not registry.is_offered(name):
         mend = f"choose from: {', '.join(registry.names())}"
         raise ConfigError(f"no venue is called {name!r}", place=place, mend=mend)
     return registry.load(name)

@@ -1,4 +1,4 @@
-"""The REST door: one signed request at a time, each answered by exactly one Frame, whatever becomes of it.
+"""The REST door: signed requests, one at a time or a few, each answered by exactly one Frame, whatever becomes of it.
 
 The form of both is in `connectors.session.Send`. A request is never sent twice: what was not answered in time is told
 as status 0, in words, and the session finds out what became of it. The library is httpx2.
@@ -6,28 +6,35 @@ as status 0, in words, and the session finds out what became of it. The library 
 A cancel waits for no question: whatever is being asked when one comes is given up, and its connection with it. Yet
 questions must get through, for without a token the private link never comes back: after three cancels, or when one was
 given up, the next question has its turn, which no cancel shortens to less than two seconds.
+
+Where several may be under way (`Trading.rest_at_once`), orders are among them: none is given up for a cancel, and one
+connection carries nothing but cancels.
 """
 
 import asyncio
 import re
+import time
 from collections import deque
+from collections.abc import Callable
 from typing import Final
+from urllib.parse import urlsplit
 
 import httpx2
 
-from connectors.session import REST, Trading
+from connectors.session import REST, Trading, Unsigned
 from runtime.fetching import ANSWER_S, FAILURES, client_of, fetched, never_left, tls_for, why_not
 from runtime.inputs import Frame
 from runtime.net import Feed, Tell
-from runtime.vault import KEY, SIGNS, Vault
+from runtime.vault import Vault
 
 WAITING_MAX: Final = 256
 CANCEL_S: Final = 5.0  # of a cancel: the next one waits for it
 TURN_S: Final = 2.0  # of a question whose turn it is, though cancels wait
 CANCELS_IN_A_ROW: Final = 3  # before a question that waits has its turn
 GIVEN_UP: Final = b"no answer: given up for a cancel"
-PUBLIC_PATHS: Final = "/0/public/"
-_PATH: Final = re.compile(r"/[\x21-\x7e]{0,400}")
+# <id> [<method>] <path> [<ms that the venue's clock is ahead>]
+_HEAD: Final = re.compile(r"(\S+) (?:(GET|POST|DELETE) )?(/[\x21-\x7e]{0,400})(?: ([+-][0-9]{1,9}))?")
+_MS: Final = 10**6
 
 
 class RestDoor:
@@ -35,20 +42,31 @@ class RestDoor:
 
     link: Final = REST
 
-    def __init__(self, venue: str, trading: Trading, base_url: str, vault: Vault, feed: Feed, tell: Tell) -> None:
+    def __init__(
+        self,
+        venue: str,
+        trading: Trading,
+        base_url: str,
+        vault: Vault,
+        feed: Feed,
+        tell: Tell,
+        *,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
         self.venue = venue
         self._trading = trading
         self._base_url = base_url.rstrip("/")
         self._vault = vault
+        self._host = urlsplit(base_url).netloc
         self._feed = feed
         self._tell = tell
-        self._private, self._public = _Lane(), _Lane()
+        self._clock_ns = clock_ns
+        self._lane = _Lane(gives_up=trading.rest_at_once == 1)
 
     def send(self, data: bytes) -> bool:
         """Queues a request; False for one that is not taken, which is answered nevertheless, after this turn."""
         request = _Request(data)
-        problem = request.problem
-        lane = self._public if request.is_public else self._private
+        problem, lane = request.problem, self._lane
         if not problem and len(lane.waiting) + len(lane.cancels) >= WAITING_MAX:
             problem = f"{WAITING_MAX} requests are waiting already"
         if problem:
@@ -65,23 +83,22 @@ class RestDoor:
         """Waits until everything taken is answered; False when that took too long."""
         try:
             async with asyncio.timeout(within_s):
-                await self._private.idle.wait()
-                await self._public.idle.wait()
+                await self._lane.idle.wait()
         except TimeoutError:
             return False
         return True
 
     async def run(self) -> None:
-        """Until cancelled. Each lane has a connection of its own: what one gives up, the other never gets."""
-        tls, url = tls_for(self._base_url), self._base_url
-        async with client_of(url, tls) as private, client_of(url, tls) as public, asyncio.TaskGroup() as group:
-            group.create_task(self._work(private, self._private))
-            group.create_task(self._work(public, self._public))
+        """Until cancelled."""
+        at_once = self._trading.rest_at_once
+        client = client_of(self._base_url, tls_for(self._base_url), at_once)
+        async with client, asyncio.TaskGroup() as group:
+            for worker in range(at_once):
+                group.create_task(self._work(client, self._lane, only_cancels=worker > 0 and worker == at_once - 1))
 
-    async def _work(self, client: httpx2.AsyncClient, lane: "_Lane") -> None:
+    async def _work(self, client: httpx2.AsyncClient, lane: "_Lane", *, only_cancels: bool) -> None:
         while True:
-            request = await lane.get()
-            lane.asked = request
+            request = await lane.get(only_cancels=only_cancels)
             status, body = await self._ask(client, request)
             lane.answered(request, is_given_up=body == GIVEN_UP)  # before the turn that its answer leads to
             self._answer(request, status, body)
@@ -110,12 +127,8 @@ class RestDoor:
     def _prepare(self, request: "_Request") -> tuple[str, str, dict[str, str], bytes | None]:
         """Method, address, headers and body. Raises ValueError and OSError, whose words hold no secret, for a request
         that cannot be made."""
-        url = self._base_url + request.path
-        if request.is_public:
-            body = request.body.decode("ascii")  # UnicodeDecodeError is a ValueError, and such a query is none
-            return "GET", f"{url}?{body}" if body else url, {}, None
-        key, secret = self._vault.get(KEY), self._vault.get(SIGNS)
-        if key is None or secret is None:
+        secrets = self._vault.signing()
+        if secrets is None:
             raise ValueError("no key is known")
         filled = self._vault.fill(request.body)
         if filled is None:
@@ -124,16 +137,23 @@ class RestDoor:
             nonce = self._vault.nonce()
         except OSError as error:
             raise OSError(f"no nonce ({error.strerror or error})") from None
+        unsigned = Unsigned(
+            method=request.method, path=request.path, body=filled, host=self._host, nonce=nonce,
+            now_ns=self._clock_ns() + request.skew_ns,
+        )  # fmt: skip
         try:
-            headers, body_bytes = self._trading.sign(request.path, filled, key.reveal(), secret.reveal(), nonce)
+            signed = self._trading.sign(unsigned, secrets)
         except Exception as error:  # noqa: BLE001 - whatever it says may hold what it was given
             raise ValueError(f"cannot be signed ({type(error).__name__})") from None
-        form = "application/json" if body_bytes[:1] == b"{" else "application/x-www-form-urlencoded"
-        return "POST", url, {"Content-Type": form, **headers}, body_bytes
+        headers = signed.headers
+        if signed.body is not None:
+            form = "application/json" if signed.body[:1] in (b"{", b"[") else "application/x-www-form-urlencoded"
+            headers = {"Content-Type": form, **headers}
+        return request.method, self._base_url + signed.path, headers, signed.body
 
     def _answer(self, request: "_Request", status: int, body: bytes) -> None:
         """Nothing of a secret is left in it when it is fed."""
-        if status and not request.is_public:
+        if status:
             try:
                 for name, value in self._trading.secrets_in(request.path, body).items():
                     self._vault.put(name, value)
@@ -148,17 +168,18 @@ class _Request:
     """One Send, taken apart. `problem`: why it cannot be sent, or "". `has_turn`: no cancel overtakes it at once."""
 
     __slots__ = (
-        "body", "has_turn", "id", "is_cancel", "is_given_up", "is_public", "limit", "path", "problem", "sent_s",
+        "body", "has_turn", "id", "is_cancel", "is_given_up", "limit", "method", "path", "problem", "sent_s", "skew_ns",
     )  # fmt: skip
 
     def __init__(self, data: bytes) -> None:
         head, has_body, self.body = data.partition(b"\n")
-        self.id, _, path = head.partition(b" ")
-        self.path = path.decode("ascii", "replace")
-        is_good = bool(has_body) and bool(self.id) and bool(_PATH.fullmatch(self.path))
-        self.problem = "" if is_good else "it is not an id, a path and a body"
-        self.is_public = self.path.startswith(PUBLIC_PATHS)
-        self.is_cancel = "Cancel" in self.path
+        self.id = head.partition(b" ")[0]
+        match = _HEAD.fullmatch(head.decode("ascii", "replace")) if has_body else None
+        self.problem = "" if match is not None else "it is not an id, a path and a body"
+        self.method = (match[2] or "POST") if match is not None else ""
+        self.path = match[3] if match is not None else ""
+        self.skew_ns = int(match[4] or 0) * _MS if match is not None else 0
+        self.is_cancel = self.method == "DELETE" or "cancel" in self.path.lower()
         self.is_given_up = self.has_turn = False
         self.limit: asyncio.Timeout | None = None  # of its exchange, once that began
         self.sent_s = 0.0
@@ -171,16 +192,18 @@ class _Request:
 
 
 class _Lane:
-    """Requests that go one after the other, cancels before all others, but for a question's turn.
+    """What waits: cancels go before all others, but for a question's turn.
 
-    `asked`: the one under way; its nonce is in use, and lower than that of whatever overtakes it. `idle`: nothing waits
-    and nothing is asked.
+    `gives_up`: requests go one after the other, and a cancel does not wait for a question. `asked`: those under way;
+    where nonces are used, theirs are lower than that of whatever overtakes them. `idle`: nothing waits and nothing is
+    asked.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, gives_up: bool) -> None:
         self.cancels: deque[_Request] = deque()
         self.waiting: deque[_Request] = deque()
-        self.asked: _Request | None = None
+        self.asked: list[_Request] = []
+        self._gives_up = gives_up
         self._row = 0  # cancels since a question was answered
         self._has_given_up = False
         self.idle = asyncio.Event()
@@ -191,14 +214,20 @@ class _Lane:
         (self.cancels if request.is_cancel else self.waiting).append(request)
         self.idle.clear()
         self._filled.set()
-        if request.is_cancel and self.asked is not None and not self.asked.is_cancel:
-            self.asked.give_up()
+        for asked in self.asked if request.is_cancel and self._gives_up else ():
+            if not asked.is_cancel:
+                asked.give_up()
 
-    async def get(self) -> _Request:
-        while not self.cancels and not self.waiting:
+    async def get(self, *, only_cancels: bool = False) -> _Request:
+        while not self.cancels and (only_cancels or not self.waiting):
             self._filled.clear()
             await self._filled.wait()
-        is_due = self._row >= CANCELS_IN_A_ROW
+        request = self._next(only_cancels=only_cancels)
+        self.asked.append(request)
+        return request
+
+    def _next(self, *, only_cancels: bool) -> _Request:
+        is_due = self._row >= CANCELS_IN_A_ROW and not only_cancels
         if self.cancels and not (is_due and self.waiting):
             self._row += 1
             return self.cancels.popleft()
@@ -207,10 +236,10 @@ class _Lane:
         return request
 
     def answered(self, request: _Request, *, is_given_up: bool) -> None:
-        self.asked = None
+        self.asked.remove(request)
         if not request.is_cancel:
             self._row, self._has_given_up = 0, is_given_up
 
     def done(self) -> None:
-        if not self.cancels and not self.waiting:
+        if not self.cancels and not self.waiting and not self.asked:
             self.idle.set()

@@ -68,6 +68,7 @@ class Session:
             "dropped_book_frames": engine.stats.dropped,
             "trades": engine.stats.trades,
             "checksums": {"ok": engine.stats.checksums_ok, "failed": engine.stats.checksums_failed},
+            "gaps": engine.stats.gaps,
             "resyncs": engine.stats.resyncs,
             "lost": dict(sorted(engine.lost.items())),
             "callbacks": callbacks,

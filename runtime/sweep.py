@@ -2,7 +2,8 @@
 
 The gate decides that something latches or halts and says so (`happenings.py`); here it is carried out. Of a venue, or
 of all: one account-wide cancel-all each, by one message, and whatever else is open there goes with it. Of an algo, an
-instrument, a currency: its own orders, one by one. Intents of what is stopped end, and their guests hear why.
+instrument, a currency, and at a venue that has no such message: its own orders, one by one. Intents of what is stopped
+end, and their guests hear why.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Sweeper:
         self.show_limits()
         kind, _, name = scope.partition(":")
         count, reached = 0, set[str]()
-        for venue in desk.encoding if kind in (ALL, "venue") else ():
+        for venue in desk.sweeping if kind in (ALL, "venue") else ():
             if name in ("", venue):
                 count += self._cancel_venue(venue, now_ns)
                 reached.add(venue)

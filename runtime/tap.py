@@ -5,6 +5,9 @@ venue will (`Venue.asked`, which shares no code with the encoder) and lets them 
 approval of the gate says, which no bytes carried before; bytes that ask for nothing carry none. The first difference
 latches: from then on only cancels leave, and those must agree, too.
 
+Bytes may call things by the venue's own names: a market by its symbol without `/` or by a number, an order by the
+venue's id. Whose id that is the OMS says, from what the venue reported, and not the session that wrote the bytes.
+
 A tap sees every approval (`approved` is the gate's hook) and is asked about everything that leaves at one place
 (`leaving`). It keeps what has not left yet, and no more.
 """
@@ -14,6 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
+from connectors.instrument import Instrument
 from connectors.orders import AmendOrder, Approved, Asked, CancelAll, CancelOrder, NewOrder
 from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS, trimmed_text
 from risk.denial import DenyReason
@@ -35,10 +39,11 @@ _SIDES: Final = {1: "buy", -1: "sell"}
 
 
 class Waiting(msgspec.Struct, frozen=True, array_like=True):
-    """An approval whose bytes have not left: for which venue, and what they must ask for."""
+    """An approval whose bytes have not left: for which market (of a cancel-all ""), and what they must ask for."""
 
     approval: int
     venue: str
+    symbol: str
     asked: Asked
     checks: int
 
@@ -47,15 +52,21 @@ class Tap:
     """What leaves at one place. `difference` is the first that was found, in one sentence; "" while there is none.
 
     `readers`: venue → its `asked`; from a venue without one nothing leaves. `names[market]`: `venue:symbol`, as the
-    gate numbers markets. `silent`: venues whose approved orders are never encoded (chains, on paper).
+    gate numbers markets. `silent`: venues whose approved orders are never encoded (chains, on paper). `instruments`: of
+    each market, kept current by whoever has them. `venue_ids(client_order_id)`: the venue's id of an order, "" while
+    nobody told it. `lowering`: venues whose amends say no price, for they cannot change it.
     """
 
     def __init__(
-        self, readers: Mapping[str, Reader | None], names: Sequence[str], silent: Collection[str] = ()
-    ) -> None:
+        self, readers: Mapping[str, Reader | None], names: Sequence[str], silent: Collection[str] = (), *,
+        instruments: Sequence[Instrument | None] = (), venue_ids: Callable[[str], str] = lambda _name: "",
+        lowering: Collection[str] = (),
+    ) -> None:  # fmt: skip
         self._readers = dict(readers)
         self._markets = [(venue, symbol) for venue, _, symbol in (name.partition(":") for name in names)]
-        self._silent = frozenset(silent)
+        self._index = {market: index for index, market in enumerate(self._markets)}
+        self._silent, self._lowering = frozenset(silent), frozenset(lowering)
+        self._instruments, self._venue_ids = instruments, venue_ids
         self._waiting: dict[int, Waiting] = {}
         self._last = 0  # the highest approval there was
         self.difference = ""
@@ -65,7 +76,7 @@ class Tap:
 
     def approved(self, approved: Approved[Any]) -> None:
         """The gate approved this."""
-        venue, asked = self._expected(approved.order)
+        venue, symbol, asked = self._expected(approved.order)
         number = approved.approval
         if self._last and number != self._last + 1:
             self._latch(f"approval {number} was issued after approval {self._last}")
@@ -77,7 +88,7 @@ class Tap:
             if asked.what not in _CANCELS:
                 return
             del self._waiting[next(iter(self._waiting))]
-        self._waiting[number] = Waiting(number, venue, asked, approved.checks)
+        self._waiting[number] = Waiting(number, venue, symbol, asked, approved.checks)
 
     def dropped(self, approval: int) -> None:
         """Its bytes were thrown away and will never leave."""
@@ -101,22 +112,21 @@ class Tap:
         """Approvals whose bytes have not left, the oldest first."""
         return list(self._waiting.values())
 
-    def _expected(self, order: NewOrder | AmendOrder | CancelOrder | CancelAll) -> tuple[str, Asked]:
-        """What bytes of this order ask for, in the fields that such bytes have."""
-        if type(order) is NewOrder:
-            venue, symbol = self._markets[order.instrument]
-            return venue, Asked(
-                "new", order.client_order_id, symbol, order.side, order.px_1e9, order.qty_1e8, int(order.order_type)
-            )
-        if type(order) is CancelOrder:
-            return self._markets[order.instrument][0], Asked("cancel", order.client_order_id)
-        if type(order) is AmendOrder:
-            asked = Asked("amend", order.client_order_id, px_1e9=order.px_1e9, qty_1e8=order.qty_1e8)
-            return self._markets[order.instrument][0], asked
+    def _expected(self, order: NewOrder | AmendOrder | CancelOrder | CancelAll) -> tuple[str, str, Asked]:
+        """The market, and what bytes of this order ask for, in the fields that such bytes have."""
         if type(order) is CancelAll:
-            return order.venue, Asked("cancel_all")
-        msg = f"an approval of {type(order).__name__}, which the tap does not know"
-        raise ValueError(msg)
+            return order.venue, "", Asked("cancel_all")
+        if not isinstance(order, NewOrder | AmendOrder | CancelOrder):
+            msg = f"an approval of {type(order).__name__}, which the tap does not know"
+            raise ValueError(msg)  # noqa: TRY004 - the gate's mistake, as all others here are
+        venue, symbol = self._markets[order.instrument]
+        name = order.client_order_id
+        if type(order) is NewOrder:
+            side, px, qty = order.side, order.px_1e9, order.qty_1e8
+            return venue, symbol, Asked("new", name, symbol, side, px, qty, int(order.order_type))
+        if type(order) is AmendOrder:
+            return venue, symbol, Asked("amend", name, px_1e9=order.px_1e9, qty_1e8=order.qty_1e8)
+        return venue, symbol, Asked("cancel", name)
 
     # --- bytes -------------------------------------------------------------------------------------------------------
 
@@ -170,11 +180,37 @@ class Tap:
         if found is None:
             return f"bytes for {venue} ask for {what} with approval {approval}, which is for one {expected.asked.what}"
         if found != expected.asked:
+            found = self._in_our_words(found, expected)
+        if found != expected.asked:
             return f"approval {approval} differs from its bytes for {venue}: {_differences(found, expected.asked)}"
         there_are = CHECKS_OF_A_CANCEL if expected.asked.what in _CANCELS else CHECKS_OF_AN_ORDER
         if expected.checks != there_are:
             return f"approval {approval} was given after {expected.checks} checks, and there are {there_are}"
         return ""
+
+    def _in_our_words(self, found: Asked, waiting: Waiting) -> Asked:
+        """The same, with our name for whatever the bytes call by the venue's, where both mean the same.
+
+        Bytes of a cancel or an amend may say the market, which is then the order's; or not.
+        """
+        venue, expected = waiting.venue, waiting.asked
+        changes: dict[str, Any] = {}
+        if found.symbol and self._is_same_market(venue, found.symbol, waiting.symbol):
+            changes["symbol"] = expected.symbol
+        name, number = expected.client_order_id, found.venue_order_id
+        is_by_number = bool(number) and not found.client_order_id and found.what in ("cancel", "amend")
+        if is_by_number and self._venue_ids(name) == number:
+            changes |= {"client_order_id": name, "venue_order_id": ""}
+        if found.what == "amend" and not found.px_1e9 and venue in self._lowering:
+            changes["px_1e9"] = expected.px_1e9
+        return msgspec.structs.replace(found, **changes)
+
+    def _is_same_market(self, venue: str, said: str, symbol: str) -> bool:
+        if said.replace("-", "").replace("/", "") == symbol.replace("-", "").replace("/", ""):
+            return True
+        index = self._index.get((venue, symbol), -1)
+        instrument = self._instruments[index] if 0 <= index < len(self._instruments) else None
+        return instrument is not None and bool(instrument.venue_code) and said == instrument.venue_code
 
     def _latch(self, problem: str) -> str:
         self.difference = self.difference or problem

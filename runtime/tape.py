@@ -8,17 +8,17 @@
 {"n":4,"recv_ns":…,"kind":"command","name":"kill","who":"ana"}
 {"n":4,"hash":"…","end":true,"sha256":"…"}                                               footer of a session that ended
 ```
-A recording made by others is lines of `{"recv_ns":…,"raw":"…"}` alone: plain, gzip or zstd. Compressed blocks are
-ended every second or every thousand lines, so that a file cut short, by a crash or a full disk, still yields its lines.
+A recording made by others is lines of `{"recv_ns":…,"raw":"…"}` alone, or of a form that `foreign.py` knows. All of
+them are plain, gzip or zstd; compressed blocks of ours are ended every second or every thousand lines, so that a file
+cut short, by a crash or a full disk, still yields its lines.
 """
 
 import base64
 import hashlib
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import zstandard
@@ -28,15 +28,15 @@ from connectors.errors import ConfigError, TapeError
 from connectors.pool import PoolId
 from risk.limits import LimitTree, Scope
 from risk.override import Grant
+from runtime import foreign
 from runtime.inputs import Command, Frame, Input, LinkDown, LinkUp, Timer
 from runtime.memory import SessionMemory
 from runtime.regions import Param
+from runtime.tape_lines import Lines
 
 FORMAT: Final = 2
 LINES_A_BLOCK: Final = 1000
 BLOCK_NS: Final = 10**9
-_ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
-_GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
 class AlgoEntry(msgspec.Struct, frozen=True):
@@ -212,35 +212,42 @@ class TapeReader:
     def __init__(self, path: Path, *, venue: str = "") -> None:
         self.path = path
         self.footer: Footer | None = None
-        self.cut_short = ""
         self.out_of_order = ""
         self.is_altered = False
         self._sha = hashlib.sha256()
         self._venue = venue
-        try:
-            self._raw: BinaryIO = path.open("rb")
-        except OSError as error:
-            raise TapeError(
-                f"cannot be read: {error.strerror}", place=str(path), mend="give the path of a tape"
-            ) from None
-        self._lines = self._read_lines()
+        self._form: foreign.Form | None = None
+        self._file = foreign.main_file(path)
+        self._source = Lines(self._file)
+        self._lines = iter(self._source)
         self._pending = first = next(self._lines, None)
         try:
             self.header = self._read_header(first)
         except TapeError:
-            self._raw.close()
+            self._source.close()
             raise
         if self.header is not None and first is not None:
             self._pending = None
             self._sha.update(first + b"\n")
 
     def __iter__(self) -> Iterator[tuple[int, int, Input]]:
-        with self._raw:
-            yield from self._inputs()
+        with closing(self._source):
+            yield from self._inputs() if self._form is None else self._foreign(self._form)
+
+    @property
+    def cut_short(self) -> str:
+        return self._source.cut_short
 
     def close(self) -> None:
         """For a reader that is not iterated to its end."""
-        self._raw.close()
+        self._source.close()
+
+    def _foreign(self, form: foreign.Form) -> Iterator[tuple[int, int, Input]]:
+        last_ns = 0
+        read = foreign.inputs(form, self._file, self._pending or b"", self._source, self._lines)
+        for number, line in enumerate(read, 1):
+            last_ns = max(last_ns, line.recv_ns)
+            yield number, last_ns, Frame(self._venue, line.link, line.raw)
 
     def _inputs(self) -> Iterator[tuple[int, int, Input]]:
         last_ns = count = 0
@@ -300,6 +307,9 @@ class TapeReader:
             raise TapeError(problem, place=str(self.path), mend="nothing of it can be read: give another copy")
         if first is None:
             raise TapeError("is empty", place=str(self.path), mend="give a tape with lines in it")
+        self._form = foreign.form_of(first)
+        if self._form is not None:
+            return None
         if not first.lstrip().startswith(b"{"):
             mend = 'give a tape, or lines of {"recv_ns":…,"raw":"…"}'
             raise TapeError("line 1 cannot be read: it is no JSON object", place=str(self.path), mend=mend)
@@ -321,42 +331,3 @@ class TapeReader:
         if self._pending is not None:
             yield self._pending
         yield from self._lines
-
-    def _read_lines(self) -> Iterator[bytes]:
-        """Whole lines, then what a cut left of the last one; sets `cut_short` before that one."""
-        rest = b""
-        for chunk in self._chunks():
-            *lines, rest = (rest + chunk).split(b"\n")
-            yield from lines
-        if rest:
-            if not rest.rstrip().endswith(b"}"):
-                self.cut_short = self.cut_short or "in the middle of a line"
-            yield rest
-
-    def _chunks(self) -> Iterator[bytes]:
-        magic = self._raw.read(4)
-        self._raw.seek(0)
-        if magic.startswith(_GZIP_MAGIC):
-            yield from self._decompressed(lambda: zlib.decompressobj(wbits=31))
-        elif magic == _ZSTD_MAGIC:
-            yield from self._decompressed(zstandard.ZstdDecompressor().decompressobj)
-        else:
-            while chunk := self._raw.read(1 << 16):
-                yield chunk
-
-    def _decompressed(self, fresh: Callable[[], Any]) -> Iterator[bytes]:
-        """Block by block; what a damaged or missing end makes unreadable ends the tape there."""
-        inflate, is_inside = fresh(), False
-        while data := self._raw.read(1 << 16):
-            while data:
-                is_inside = True
-                try:
-                    yield inflate.decompress(data)
-                except (zlib.error, zstandard.ZstdError) as error:
-                    self.cut_short = f"in a compressed block ({error})"
-                    return
-                data = inflate.unused_data
-                if inflate.eof:
-                    inflate, is_inside = fresh(), False
-        if is_inside:
-            self.cut_short = "in a compressed block"

@@ -88,12 +88,14 @@ class Vault:
         """A new value; the former ones are hidden for a while still. Raises ValueError, without it, if it is not fit.
 
         Fit are 8 to 4,096 characters that stand for themselves wherever they are put: no space, quote, backslash, brace
-        or anything beyond ASCII. What is not fit is hidden nevertheless.
+        or anything beyond ASCII; of the one that signs, which is put nowhere, any of ASCII: some are PEM files. What is
+        not fit is hidden nevertheless.
         """
         if not value:
             raise ValueError(f"{name} is empty")
         new = Secret(value)
-        if not SECRET_CHARS_MIN <= len(value) <= SECRET_CHARS_MAX or not _FIT.fullmatch(value):
+        is_fit = value.isascii() if name == SIGNS and "PRIVATE KEY" in value else bool(_FIT.fullmatch(value))
+        if not SECRET_CHARS_MIN <= len(value) <= SECRET_CHARS_MAX or not is_fit:
             self._former.append(new)
             raise ValueError(f"{name} is not of {SECRET_CHARS_MIN} or more printable characters without spaces")
         before = self._secrets.get(name)
@@ -103,6 +105,12 @@ class Vault:
 
     def get(self, name: str) -> Secret | None:
         return self._secrets.get(name)
+
+    def signing(self) -> dict[str, str] | None:
+        """Every secret by its name, for whoever signs at the door; None while there is no key."""
+        if KEY not in self._secrets or SIGNS not in self._secrets:
+            return None
+        return {name: secret.reveal() for name, secret in self._secrets.items()}
 
     def fill(self, data: bytes) -> bytes | None:
         """`data` with the secrets in their places; None when one is not known, or is `secret`, which only signs."""
@@ -150,5 +158,11 @@ class Vault:
 
 def _forms(value: str) -> set[bytes]:
     """How a text may stand in an answer."""
-    texts = {value, value.replace("/", "\\/"), quote(value, safe=""), quote(value, safe="/")}
+    texts = {
+        value,
+        value.replace("/", "\\/"),
+        quote(value, safe=""),
+        quote(value, safe="/"),
+        value.replace("\n", "\\n"),
+    }
     return {text.encode() for text in texts}

@@ -42,7 +42,9 @@ class VenueAccount:
         self.name = port.name
         self._port, self._desk, self._carry = port, desk, carry
         self._orders = port.orders
-        self._reconciler = Reconciler(trading.deadline_ns, trading.visible_ns, OURS, port.indices)
+        self._reconciler = Reconciler(
+            trading.deadline_ns, trading.visible_ns, OURS, port.indices, keeps_ns=trading.keeps_ns
+        )
         self._pacer = Pacer(0)
         self.money = Money(port, desk, trading)
         self._memory: AccountMemory | None = None  # as of the last picture that was judged

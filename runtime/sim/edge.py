@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
 
 from websockets.exceptions import InvalidState
 from websockets.frames import CloseCode, Frame, Opcode
@@ -17,20 +17,39 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from runtime.sim.frames import Close
+from runtime.sim.exchange.answer import Answer
+from runtime.sim.frames import Close, Ping
 from runtime.sim.http1 import BadRequest, HttpRequest, read_request, write_answer
-from runtime.sim.kraken import Answer, Connection, KrakenVenue
 
 CUT: Final = 1006
 FRAME_BYTES: Final = 512
 """What a frame is taken to weigh where a bound is given in frames."""
 
 
+class EdgeConnection(Protocol):
+    """One client as the venue has it."""
+
+    def take(self) -> Sequence[str | bytes | Close | Ping]: ...
+    def receive(self, text: str | bytes, now_ns: int) -> None: ...
+    def close(self, now_ns: int) -> None: ...
+    def is_deaf(self, now_ns: int) -> bool: ...
+
+
+class EdgeVenue(Protocol):
+    """What an edge asks of a venue: any simulated exchange."""
+
+    now_ns: int
+
+    def rest(self, method: str, target: str, headers: Mapping[str, str], body: bytes, now_ns: int) -> Answer: ...
+    def refusal(self, now_ns: int, path: str = "") -> Answer | None: ...
+    def connect(self, now_ns: int, path: str = "") -> EdgeConnection: ...
+
+
 class Edge(asyncio.Protocol):
     """One client. `changed` is called whenever the venue may have something for anybody."""
 
     def __init__(
-        self, venue: KrakenVenue, clock: Callable[[], int], changed: Callable[[], None],
+        self, venue: EdgeVenue, clock: Callable[[], int], changed: Callable[[], None],
         gone: Callable[[Edge], None], queue_frames: int,
     ) -> None:  # fmt: skip
         self._venue, self._clock, self._changed, self._gone = venue, clock, changed, gone
@@ -39,7 +58,7 @@ class Edge(asyncio.Protocol):
         self._waits = False
         self._socket: ServerProtocol | None = None
         self._transport: asyncio.Transport | None = None
-        self.connection: Connection | None = None
+        self.connection: EdgeConnection | None = None
         self.closed = asyncio.get_running_loop().create_future()
 
     # --- the transport's calls -------------------------------------------------------------------------------------
@@ -100,33 +119,34 @@ class Edge(asyncio.Protocol):
             self.cut()
             return
         keeps = request.keeps_alive
-        self._write(write_answer(answer.status, answer.content_type, answer.body, keeps_alive=keeps))
+        extra = "".join(f"{name}: {value}\r\n" for name, value in answer.headers)
+        self._write(write_answer(answer.status, answer.content_type, answer.body, keeps_alive=keeps, extra=extra))
         if not keeps:
             self._close()
 
     # --- WebSocket -------------------------------------------------------------------------------------------------
 
     def _upgrade(self, request: HttpRequest) -> None:
-        path = request.target.partition("?")[0].rstrip("/")
-        refusal = self._venue.refusal(self._clock()) if path.endswith("/v2") else None
-        if not path.endswith("/v2") or refusal is not None:
-            status = 404 if refusal is None else refusal.status
-            text = b"this venue speaks at /v2\n" if refusal is None else b"too many connections\n"
-            self._write(write_answer(status, "text/plain", text, keeps_alive=False))
+        refusal = self._venue.refusal(self._clock(), request.target)
+        if refusal is not None:
+            text = refusal.body or b"too many connections\n"
+            self._write(write_answer(refusal.status, "text/plain", text, keeps_alive=False))
             self._close()
             return
         self._socket = ServerProtocol(max_size=2**20)
         data, self._data = bytes(self._data), bytearray()
-        self._receive(data, is_private="/auth" in path)
+        self._receive(data)
 
-    def _receive(self, data: bytes, *, is_private: bool = False) -> None:
+    def _receive(self, data: bytes) -> None:
         socket, connection = self._socket, self.connection
         if socket is None or (connection is not None and connection.is_deaf(self._clock())):
             return
         socket.receive_data(data)
         for event in socket.events_received():
             if isinstance(event, Request):
-                self._accept(socket, event, is_private=is_private)
+                self._accept(socket, event)
+            elif isinstance(event, Frame) and event.opcode is Opcode.PONG:
+                self._pong(bytes(event.data))
             elif isinstance(event, Frame) and event.opcode in {Opcode.TEXT, Opcode.BINARY}:
                 self._hear(bytes(event.data))
         self._flush()
@@ -136,11 +156,16 @@ class Edge(asyncio.Protocol):
         if self.connection is not None:
             self.connection.receive(text, self._clock())
 
-    def _accept(self, socket: ServerProtocol, request: Request, *, is_private: bool) -> None:
+    def _pong(self, payload: bytes) -> None:
+        pong = getattr(self.connection, "pong", None)
+        if pong is not None:
+            pong(payload, self._clock())
+
+    def _accept(self, socket: ServerProtocol, request: Request) -> None:
         response = socket.accept(request)
         socket.send_response(response)
         if socket.state is State.OPEN:
-            self.connection = self._venue.connect(self._clock(), is_private=is_private)
+            self.connection = self._venue.connect(self._clock(), request.path)
 
     def pump(self) -> None:
         """Sends what the venue has for this client."""
@@ -152,6 +177,9 @@ class Edge(asyncio.Protocol):
             if isinstance(frame, str):
                 if socket.state is State.OPEN:
                     socket.send_text(frame.encode())
+            elif isinstance(frame, Ping):
+                if socket.state is State.OPEN:
+                    socket.send_ping(frame.payload)
             elif isinstance(frame, bytes):
                 self._flush()
                 self._write(struct.pack("!BBH", 0x81, 126, 4 * len(frame)) + frame)

@@ -1,58 +1,73 @@
 """The venues of `--sim`: simulated, in this process, reached over loopback as the real ones are over the network.
 
-One market is behind all of them: traders on the simulated chains follow the simulated Kraken's prices, where it runs.
+One market is behind all of them: traders on the simulated chains, and the books of every further exchange, follow the
+prices of the first one.
 """
 
+import importlib
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Final
+from typing import Any, Final
 
 from connectors.chain import ChainPlan, calls_of
 from connectors.errors import ConfigError
-from connectors.session import AUDIT, PRIVATE, PUBLIC, REST
+from connectors.session import CALLS, PRIVATE, PUBLIC, REST
 from runtime.chains import Chain, chain_of_venue
+from runtime.hosted.exchange import SCHEME
 from runtime.port import VenueSpec
+from runtime.sim.exchange.pairs import follow
 from runtime.sim.market import Market
-from runtime.sim.server import KrakenSimServer
 
 Tell = Callable[[str, str], None]
 
 KRAKEN: Final = "kraken"
+HOSTED: Final = "ccxt_"  # what the name of an exchange through ccxt begins with
+_SERVERS: Final = {
+    "binance": "runtime.sim.binance.server:BinanceSimServer",
+    "bybit": "runtime.sim.bybit.server:BybitSimServer",
+    "coinbase": "runtime.sim.coinbase.server:CoinbaseSimServer",
+    KRAKEN: "runtime.sim.server:KrakenSimServer",
+    "okx": "runtime.sim.okx.server:OkxSimServer",
+}
+_PROTOCOLS: Final = {
+    "binance": "Binance's", "bybit": "Bybit's v5", "coinbase": "Coinbase's", KRAKEN: "Kraken's v2", "okx": "OKX's v5",
+}  # fmt: skip
 
 
 class Embedded(dict[str, dict[str, str]]):
     """Where each link of each venue connects that a session without keys has.
 
-    For a session that trades there: `trading`, all links of a venue with an account, and `credentials`, its API key and
-    secret, both by venue.
+    For a session that trades there: `trading`, all links of a venue with an account, and `credentials`, the secrets of
+    its key by name, both by venue.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.trading: dict[str, dict[str, str]] = {}
-        self.credentials: dict[str, tuple[str, str]] = {}
+        self.credentials: dict[str, dict[str, str]] = {}
 
 
 def check_embedded(venues: Sequence[str]) -> None:
     """Raises ConfigError for a venue that has no simulated side."""
     for name in venues:
-        if name != KRAKEN and chain_of_venue(name) is None:
-            raise ConfigError(f"there is no embedded {name}", place="--sim", mend="use --venues kraken,dex_arb")
+        if name.removeprefix(HOSTED) not in _SERVERS and chain_of_venue(name) is None:
+            mend = f"use some of {', '.join(_SERVERS)}, dex_arb, dex_sol"
+            raise ConfigError(f"there is no embedded {name}", place="--sim", mend=mend)
+
+
+def server_of(exchange: str) -> Any:
+    """The class of a simulated exchange's server."""
+    module, _, name = _SERVERS[exchange].partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 async def embed(venues: Sequence[VenueSpec], seed: int, stack: AsyncExitStack, tell: Tell) -> Embedded:
     """Starts the simulated side of each, to be closed with `stack`; where each link of each venue connects."""
     urls = Embedded()
+    named = [venue.venue.name for venue in venues if venue.chain is None]
     market: Market | None = None
-    if any(venue.venue.name == KRAKEN for venue in venues):
-        server = await stack.enter_async_context(KrakenSimServer(seed=seed))
-        urls[KRAKEN] = {PUBLIC: server.ws_url}
-        urls.trading[KRAKEN] = {
-            PUBLIC: server.ws_url, AUDIT: server.ws_url, PRIVATE: server.ws_auth_url, REST: server.rest_url,
-        }  # fmt: skip
-        urls.credentials[KRAKEN] = (server.key, server.secret)
-        market = server.market
-        tell(f"embedded venue speaking Kraken's v2 protocol at {server.ws_url}, seed {seed}", "info")
+    for name in sorted(named, key=lambda one: one != KRAKEN):  # the others follow Kraken's prices, where it is
+        market = await _exchange(name, seed, market, len(named) > 1, urls, stack, tell) or market
     for venue in venues:
         if venue.chain is not None:
             where = await _chain(venue, seed, market, stack)
@@ -60,6 +75,34 @@ async def embed(venues: Sequence[VenueSpec], seed: int, stack: AsyncExitStack, t
             count, place = len(venue.chain.pools), where[venue.chain.links[0]]
             tell(f"embedded chain {venue.chain.chain_id} with {count} pools at {place}, seed {seed}", "info")
     return urls
+
+
+async def _exchange(
+    name: str, seed: int, leader: Market | None, is_one_of_several: bool, urls: Embedded, stack: AsyncExitStack,
+    tell: Tell,
+) -> Market | None:  # fmt: skip
+    """One exchange, whose market follows `leader`; its market, where none is led yet."""
+    exchange = name.removeprefix(HOSTED)
+    if exchange == KRAKEN:
+        server = server_of(KRAKEN)(seed=seed, usdt=is_one_of_several or name != KRAKEN)
+    else:
+        server = server_of(exchange)(seed=seed, leader=follow(leader) if leader is not None else None)
+    await stack.enter_async_context(server)
+    links = server.urls
+    if name == exchange:
+        urls[name] = {link: url for link, url in links.items() if link in (PUBLIC, CALLS)}
+        urls.trading[name] = dict(links)
+    else:
+        private = f"&ws_private={links[PRIVATE]}" if exchange == KRAKEN else ""
+        socket = links[PUBLIC]  # ccxt has its own paths on it, but for Coinbase, where it has none
+        if exchange != "coinbase":
+            socket = socket.partition("://")[0] + "://" + socket.partition("://")[2].partition("/")[0]
+        where = f"{SCHEME}://{exchange}?http={links[REST]}&ws={socket}{private}"
+        urls[name] = {PUBLIC: where}
+        urls.trading[name] = {PUBLIC: where, PRIVATE: where, REST: where}
+    urls.credentials[name] = {secret: value for secret, value in server.credentials.items() if value}
+    tell(f"embedded venue speaking {_PROTOCOLS[exchange]} protocol at {links[PUBLIC]}, seed {seed}", "info")
+    return server.market if leader is None else None
 
 
 async def _chain(venue: VenueSpec, seed: int, market: Market | None, stack: AsyncExitStack) -> dict[str, str]:

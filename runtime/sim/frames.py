@@ -1,4 +1,4 @@
-"""What a simulated venue has for a client: texts, or word to close."""
+"""What a simulated venue has for a client: texts, pings of its own, or word to close."""
 
 import msgspec
 
@@ -8,6 +8,12 @@ class Close(msgspec.Struct, frozen=True):
 
     code: int
     reason: str
+
+
+class Ping(msgspec.Struct, frozen=True):
+    """Instead of a text frame: the protocol's ping; the client owes a pong with the same payload."""
+
+    payload: bytes
 
 
 Frame = str | Close

@@ -13,9 +13,10 @@ import msgspec
 MAX_HEAD: Final = 16_384
 MAX_BODY: Final = 1_048_576
 PHRASES: Final = {
-    200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 413: "Payload Too Large",
-    429: "Too Many Requests", 501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable",
-    504: "Gateway Timeout", 520: "Unknown",
+    200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+    409: "Conflict", 410: "Gone", 413: "Payload Too Large",
+    418: "I'm a teapot", 429: "Too Many Requests", 501: "Not Implemented", 502: "Bad Gateway",
+    503: "Service Unavailable", 504: "Gateway Timeout", 520: "Unknown",
 }  # fmt: skip
 
 

@@ -52,13 +52,17 @@ class Guests(Protocol):
 
 
 class Ladder:
-    """One side of a book. Keys rise away from the touch (a bid's is its negated price): both sides share one code."""
+    """One side of a book. Keys rise away from the touch (a bid's is its negated price): both sides share one code.
+
+    `version` rises with every change.
+    """
 
     def __init__(self, side: BookSide) -> None:
         self.side: BookSide = side
         self._sign = 1 if side == "ask" else -1
         self._keys: list[int] = []
         self._qty: dict[int, int] = {}
+        self.version = 0
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -85,6 +89,7 @@ class Ladder:
     def set(self, price: int, qty: int) -> None:
         """Give a level its new total; 0 removes it, and removing what is not there changes nothing."""
         key = price * self._sign
+        self.version += 1
         if qty:
             if key not in self._qty:
                 insort(self._keys, key)

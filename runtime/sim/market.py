@@ -10,6 +10,9 @@ in a burst. Quotes lean towards it and takers push the book there, so the visibl
 changes, removals and trades rather than by being set. What reaches the top ten levels was tuned to the shape of
 recorded Kraken feeds: about 1.5 changed levels a message, about 24 % of them removals.
 
+A market may follow a leader: its fair values keep near the leader's mids, with a small offset that wanders, and its
+quotes keep a little distance. So all venues of one simulation quote near each other; books cross now and then.
+
 Orders of somebody outside may rest in a book (``SimBook.guests``). They count in its levels like any others, the
 market's own quotes never take them away, its takers trade with them in their place of the queue.
 """
@@ -17,7 +20,7 @@ market's own quotes never take them away, its takers trade with them in their pl
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from random import Random
 from typing import Final
@@ -36,6 +39,13 @@ TRADES_KEPT: Final = 50
 _MILLI: Final = 1000
 _REVERSION: Final = 20_000
 _BURST_ONE_IN: Final = 400
+_PULL: Final = 4
+"""A follower's fair value makes up so many parts of its distance to the leader's mid in a step."""
+_OFFSET_PPM: Final = 250  # how far a follower's own opinion may be off
+_SPREAD_PPM: Final = 80  # how far a follower's quotes keep from its fair value
+
+Leader = Callable[[str], int | None]
+"""Symbol → mid ×1e9 somewhere else, None where it is not known."""
 
 
 def fixed_text(value: int, decimals: int) -> str:
@@ -69,7 +79,8 @@ class SimPair(msgspec.Struct, frozen=True, kw_only=True):
     """One tradable pair and the temper of its market.
 
     ``tick`` and ``start_price`` count 10^-price_precision; ``qty_min`` and ``typical_qty`` count lots; ``cost_min``
-    counts 10^-cost_precision of the quote; ``level_gap`` is the widest gap between neighbouring new levels, in ticks.
+    counts 10^-cost_precision of the quote; ``level_gap`` is the widest gap between neighbouring new levels, in ticks;
+    ``round_qty`` is what people take for a round quantity, in lots.
 
     Raises ValueError when the start price leaves no room for a full book below it, or lies off the tick grid.
     """
@@ -87,6 +98,7 @@ class SimPair(msgspec.Struct, frozen=True, kw_only=True):
     cost_min: int = 50_000
     cost_precision: int = 5
     base_precision: int = 10
+    round_qty: int = 10_000
 
     def __post_init__(self) -> None:
         floor = 4 * MAX_LEVELS * self.level_gap * self.tick
@@ -118,7 +130,7 @@ class SimPair(msgspec.Struct, frozen=True, kw_only=True):
         return fixed_text(qty, self.qty_precision)
 
 
-_TEMPERS: Final = {
+TEMPERS: Final = {
     "BTC": (1, 628_069, 60_000_000, 5_000, 14),
     "ETH": (2, 179_725, 900_000_000, 100_000, 6),
     "SOL": (2, 14_852, 8_000_000_000, 2_000_000, 3),
@@ -126,18 +138,11 @@ _TEMPERS: Final = {
 }
 DEFAULT_PAIRS: Final = tuple(
     SimPair(
-        symbol=f"{base}/USD",
-        base=base,
-        quote="USD",
-        price_precision=price_precision,
-        qty_precision=8,
-        start_price=start_price,
-        typical_qty=typical_qty,
-        qty_min=qty_min,
-        level_gap=level_gap,
+        symbol=f"{base}/USD", base=base, quote="USD", price_precision=price_precision, qty_precision=8,
+        start_price=start_price, typical_qty=typical_qty, qty_min=qty_min, level_gap=level_gap,
     )
-    for base, (price_precision, start_price, typical_qty, qty_min, level_gap) in _TEMPERS.items()
-)
+    for base, (price_precision, start_price, typical_qty, qty_min, level_gap) in TEMPERS.items()
+)  # fmt: skip
 
 
 class MarketEvent(msgspec.Struct, frozen=True):
@@ -157,8 +162,11 @@ def seeded(text: str) -> Random:
 class SimBook:
     """The full book of one symbol and the hidden state behind it; read ``bids``, ``asks``, ``pair``, ``trades``."""
 
-    def __init__(self, pair: SimPair, rng: Random) -> None:
+    def __init__(self, pair: SimPair, rng: Random, leader: Leader | None = None) -> None:
         self.pair = pair
+        self._leader = leader
+        self._offset_ppm = 0
+        self._half = 0 if leader is None else pair.start_price * _MILLI * _SPREAD_PPM // 1_000_000
         self.bids = Ladder("bid")
         self.asks = Ladder("ask")
         self.trades: deque[SimTrade] = deque(maxlen=TRADES_KEPT)
@@ -179,6 +187,8 @@ class SimBook:
         """One event: a taker order or a few quote changes, then housekeeping at the far end."""
         self._changes = []
         self._wander()
+        if self._half:
+            self._pull_stale()
         pull = 2 * self._fair - (self.bids.price(0) + self.asks.price(0)) * _MILLI
         far = abs(pull) > 4 * self.pair.level_gap * self.pair.tick * _MILLI
         trades: tuple[SimTrade, ...] = ()
@@ -191,6 +201,10 @@ class SimBook:
         return MarketEvent(self.pair.symbol, now_ns, tuple(self._changes), trades)
 
     def _wander(self) -> None:
+        mid = self._leader(self.pair.symbol) if self._leader is not None else None
+        if mid is not None:
+            self._follow(mid)
+            return
         start = self.pair.start_price
         sigma = max(1, start * _MILLI // 80_000)
         if self._burst_left:
@@ -204,6 +218,24 @@ class SimBook:
         self._fair += (start * _MILLI - self._fair) // _REVERSION
         # The floor of SimPair.start_price was chosen for this band: a full book of bids always fits above zero.
         self._fair = min(max(self._fair, start * _MILLI * 3 // 4), start * _MILLI * 5 // 4)
+
+    def _follow(self, mid_1e9: int) -> None:
+        """Nearer to the leader's mid, with an opinion of its own."""
+        rng, offset = self._rng, self._offset_ppm
+        self._offset_ppm = min(max(offset + rng.randint(-8, 8) - offset // 500, -_OFFSET_PPM), _OFFSET_PPM)
+        target = mid_1e9 * 10**self.pair.price_precision * (1_000_000 + self._offset_ppm) // 10**12
+        self._fair += (target - self._fair) // _PULL
+
+    def _pull_stale(self) -> None:
+        """A follower's makers pull every quote that the leader has run through; somebody else's orders stay."""
+        for ladder, edge in ((self.bids, self._fair - self._half), (self.asks, self._fair + self._half)):
+            while len(ladder) > 1:
+                price = ladder.price(0)
+                if price * _MILLI <= edge if ladder is self.bids else price * _MILLI >= edge:
+                    break
+                self._put(ladder, price, 0)
+                if price in ladder:
+                    break
 
     def refill(self) -> None:
         """After somebody outside has taken from the book: both sides are as deep again as the market keeps them."""
@@ -232,7 +264,9 @@ class SimBook:
         base = self.pair.typical_qty >> self._rng.randrange(7)
         qty = self._rng.randint(base // 2, base * 2)
         if self._rng.randrange(4) == 0:
-            qty -= qty % 10_000  # people like round sizes; they are what shows a client that drops trailing zeros
+            qty -= (
+                qty % self.pair.round_qty
+            )  # people like round sizes; they are what shows a client that drops trailing zeros
         if self._rng.randrange(25) == 0:
             qty = self.pair.qty_min + self._rng.randrange(1000)
         return max(qty, self.pair.qty_min)
@@ -272,15 +306,17 @@ class SimBook:
         bid, ask, tick = self.bids.price(0), self.asks.price(0), self.pair.tick
         room = (ask - bid) // tick - 1
         dice = self._rng.randrange(100)
-        if room > 0 and dice < (60 if room > self.pair.level_gap else 35):
-            lag_bid = self._fair - bid * _MILLI
-            lag_ask = ask * _MILLI - self._fair
+        lag_bid = self._fair - self._half - bid * _MILLI
+        lag_ask = ask * _MILLI - self._fair - self._half
+        is_near = self._half > 0 and max(lag_bid, lag_ask) < tick * _MILLI
+        if room > 0 and dice < (60 if room > self.pair.level_gap else 35) and not is_near:
             ladder, lag = (self.bids, lag_bid) if lag_bid > lag_ask else (self.asks, lag_ask)
             steps = max(1, min(room, lag // (tick * _MILLI)))
             self._put(ladder, ladder.further(ladder.price(0), -tick * self._rng.randint(1, steps)), self._size())
             return
-        if dice < 60 and (bid * _MILLI > self._fair or ask * _MILLI < self._fair):
-            stale = self.bids if bid * _MILLI > self._fair else self.asks
+        high, low = self._fair - self._half, self._fair + self._half
+        if dice < 60 and (bid * _MILLI > high or ask * _MILLI < low):
+            stale = self.bids if bid * _MILLI > high else self.asks
             self._put(stale, stale.price(0), 0)  # makers pull quotes the fair value has run through
             return
         ladder = self.bids if self._rng.randrange(2) else self.asks
@@ -337,16 +373,22 @@ class Market:
     """Several independent books that take turns.
 
     Raises ValueError when there is no pair or a symbol occurs twice. Equal ``seed`` and an equal sequence of ``step``
-    calls give equal events.
+    calls give equal events. ``leader``: whom the prices of ``followers`` follow; all, where none are named.
     """
 
-    def __init__(self, pairs: Sequence[SimPair] = DEFAULT_PAIRS, seed: int = 0) -> None:
+    def __init__(
+        self, pairs: Sequence[SimPair] = DEFAULT_PAIRS, seed: int = 0, *, leader: Leader | None = None,
+        followers: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         self.pairs = tuple(pairs)
         if not self.pairs or len({pair.symbol for pair in self.pairs}) != len(self.pairs):
             raise ValueError("a market needs at least one pair, and each symbol once")
         self.seed = seed
         self._rng = Random(seed)  # noqa: S311 - a market to look at, not a secret; it has to repeat
-        self._books = {pair.symbol: SimBook(pair, self._rng) for pair in self.pairs}
+        led = set(followers or (pair.symbol for pair in self.pairs))
+        self._books = {
+            pair.symbol: SimBook(pair, self._rng, leader if pair.symbol in led else None) for pair in self.pairs
+        }
 
     def book(self, symbol: str) -> SimBook:
         """The live book of a symbol (not a copy). Raises KeyError for a symbol this market does not have."""

@@ -57,7 +57,7 @@ class OpenTrading(KrakenTrading):
         super().__init__(plan)
         self._told = ""
 
-    def _why(self, now_ns: int) -> str:
+    def why(self, now_ns: int) -> str:
         del now_ns
         return ""
 
@@ -241,7 +241,7 @@ class OrderPath:
         loop.on(engine.gate, "on_approved", "tap: what is to be expected")
         loop.on(engine.oms, "submit", "oms")
         loop.on(engine.desk.papers[0], "submit", "kraken's session: rate counter, in flight")
-        loop.on(self.trading._encoder, "submit", "encode")
+        loop.on(self.trading.out._encoder, "submit", "encode")
         loop.on(self.exit, "_meant", "exit: whether it must wait for its record")
         loop.on(engine.tap, "leaving", "tap: bytes read again and compared")
         loop.on(self.session.digest, "update", "hash")

@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 
 from connectors.events import VenueStatus
+from connectors.exchange.deadman import DeadMan
 from connectors.session import PRIVATE
-from connectors.venues.kraken.deadman import DeadMan
 from tests.support.kraken_account import Desk, answer, asked, notices, reports, said
 from tests.support.kraken_frames import SECOND, of, status
 
@@ -54,7 +54,7 @@ def test_an_answer_that_comes_late_arms_from_when_it_was_asked() -> None:
 
 def test_sixty_seconds_count_from_the_asking() -> None:
     """Not from the answer: Kraken's own end must come later than ours."""
-    switch = DeadMan()
+    switch = DeadMan("kraken", 60, 15)
     switch.opened()
     switch.asked(0)
     assert switch.answered("", 0, 4 * SECOND) == []

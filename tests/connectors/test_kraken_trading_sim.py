@@ -15,7 +15,7 @@ import pytest
 from connectors.events import Doubt, ExecReport, ExecType, Movement, OrderStatus, Picture, Ready
 from connectors.instrument import Instrument
 from connectors.orders import AmendOrder, Approved, CancelAll, CancelOrder, NewOrder, OrderType
-from connectors.session import PRIVATE, REST, Output, Reconnect, Send, TradingPlan
+from connectors.session import PRIVATE, REST, Output, Reconnect, Send, TradingPlan, Unsigned
 from connectors.venues.kraken import VENUE
 from runtime.sim.frames import Close
 from runtime.sim.kraken import Faults, KrakenVenue
@@ -83,9 +83,12 @@ class World:
         number, _, path = head.decode().partition(" ")
         self.nonce += 1
         access = self.venue.access
-        headers, signed = self.trading.sign(path, body, access.key, access.secret, self.nonce)
-        lower = {name.lower(): value for name, value in headers.items()}
-        answer = self.venue.rest("POST", path, lower, signed, self.now_ns)
+        request = Unsigned(
+            method="POST", path=path, body=body, host="api.kraken.com", nonce=self.nonce, now_ns=self.now_ns
+        )
+        signed = self.trading.sign(request, {"key": access.key, "secret": access.secret})
+        lower = {name.lower(): value for name, value in signed.headers.items()}
+        answer = self.venue.rest("POST", path, lower, signed.body or b"", self.now_ns)
         frame = f"{number} 0\nthe connection was cut".encode()
         if not answer.is_lost:
             self.token = self.trading.secrets_in(path, answer.body).get("ws_token", self.token)

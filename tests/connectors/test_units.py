@@ -12,7 +12,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connectors.errors import NumberError
-from connectors.units import I64_MAX, FloatGrid, RawLevel, decimal_text, rfc3339_ns, scaled, trimmed_text
+from connectors.units import (
+    I64_MAX,
+    FloatGrid,
+    RawLevel,
+    TextGrid,
+    decimal_text,
+    rfc3339_ns,
+    rfc3339_of_ms,
+    scaled,
+    trimmed_text,
+)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -343,3 +353,41 @@ def test_times_raise_nothing_but_number_error(text: str) -> None:
     """What is not a time is refused by name, and by no other error."""
     with pytest.raises(NumberError):
         rfc3339_ns(text)
+
+
+# --- TextGrid ----------------------------------------------------------------------------------------------------
+
+ODD = ["1.", ".5", "1e-05", "1e5", " 1", "1 ", "1_0", "nan", "inf", "-1", "+1", "٣", "0x1", "", ".", "1..2", "00001.50",
+       "123456789012345678", "0.1000000000000000001", "9007199254740993", "0", "0.0"]  # fmt: skip
+NUMBERS = st.sampled_from(ODD) | st.decimals(0, 10**13, allow_nan=False, allow_infinity=False).map(lambda d: f"{d:f}")
+
+
+@given(st.integers(0, 9), st.integers(0, 8), st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=4))
+@example(8, 5, [("0.00001234", "5.00000"), ("0.00001234", "1000")])
+def test_levels_of_texts_are_what_their_digits_say(p: int, q: int, raw: list[tuple[str, str]]) -> None:
+    """The quick way gives what reading digit for digit gives, or refuses what that refuses."""
+
+    def read() -> list[tuple[int, int]] | None:
+        try:
+            return [FloatGrid(p, q).exact_level(price, qty) for price, qty in raw]
+        except NumberError:
+            return None
+
+    grid = TextGrid(p, q)
+    for _ in range(2):  # the second time from what it remembers
+        try:
+            found: list[tuple[int, int]] | None = grid.of_texts(raw)
+        except NumberError:
+            found = None
+        assert found == read()
+
+
+@given(st.integers(0, 253_402_300_799_999))
+def test_times_in_ms_are_the_same_time_as_text(ms: int) -> None:
+    assert rfc3339_ns(rfc3339_of_ms(ms)) == ms * 10**6
+
+
+@pytest.mark.parametrize("ms", [-1, 253_402_300_800_000])
+def test_times_that_have_no_text(ms: int) -> None:
+    with pytest.raises(NumberError):
+        rfc3339_of_ms(ms)

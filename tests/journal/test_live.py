@@ -50,9 +50,9 @@ def test_a_locked_journal_halts_and_cancels_and_the_next_session_is_halted(tmp_p
     assert "journal failure" in said
     assert reader.verify(path)["verdict"] == "same"
     before = reader.verify(path)["rows"]
-    status, result, said = served(path, until=r"HALTED .* [1-9]\d* denied", is_locked=False)
-    assert (status, result["state"]) == (6, "HALTED")
+    status, result, said = served(path, until=r"HALTED · [1-9]\d* books", is_locked=False)
+    assert (status, result["state"], result["approved"]) == (6, "HALTED", 0)
     assert "HALTED until a person arms" in said
     rows = reader.show(path, kinds=["action"], order="", since_ns=0, limit=0)
     verdicts = {row["body"]["verdict"] for row in rows if row["seq"] > before and row["body"]["kind"] == "new"}
-    assert verdicts == {"denied"}
+    assert verdicts <= {"denied"}, "whether the guest asks at all while it is told that it may not is the guest's"

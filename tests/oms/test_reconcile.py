@@ -7,10 +7,10 @@ import pytest
 
 from connectors.events import ExecReport, ExecType, OrderStatus
 from oms.pacer import Pacer
-from oms.reconcile import Comparison
+from oms.reconcile import Comparison, Reconciler
 from oms.state import OrderState
 from tests.oms.bench import DEADLINE, VISIBLE, Bench
-from tests.oms.model import Fact, S
+from tests.oms.model import OURS, Fact, S
 from tests.oms.pictures import LATE, kinds, one_order, picture_of, record_of
 
 # --- executions and ends ---------------------------------------------------------------------------------------------
@@ -274,3 +274,54 @@ def test_doubt_is_looked_at_again_with_back_off_and_calm_each_minute() -> None:
     pacer.looked(calm, now)
     pacer.hurry(now + S)
     assert pacer.next_ns == now + 3 * S
+
+
+# --- a venue that forgets --------------------------------------------------------------------------------------------
+
+KEEPS = 7_200 * S
+
+
+def forgetful(*, filled: int = 0) -> tuple[Bench, str]:
+    """An order that the venue had, and that was cancelled while nobody listened."""
+    bench, name = one_order(filled=filled)
+    bench.reconciler = Reconciler(DEADLINE, VISIBLE, OURS, {0}, keeps_ns=KEEPS)
+    bench.doubt(name)
+    return bench, name
+
+
+def nothing(bench: Bench, since_ns: int = 0) -> Comparison:
+    """A picture in which it is in no list; asked and read at once."""
+    picture = picture_of(bench, open=(), closed=(), trades=())
+    return bench.read(msgspec.structs.replace(picture, since_ns=since_ns))
+
+
+def test_what_a_venue_has_forgotten_was_cancelled() -> None:
+    bench, name = forgetful()
+    bench.now += KEEPS
+    assert list(nothing(bench).in_doubt) == [name], "it may not be so old yet, or have ended between the lists"
+    bench.now += LATE
+    assert list(nothing(bench).in_doubt) == [name], "once is no proof"
+    bench.now += LATE
+    told = nothing(bench)
+    assert kinds(told) == [ExecType.CANCELED]
+    assert bench.order(name).state is OrderState.CANCELED
+
+
+@pytest.mark.parametrize("why", ["younger", "seen lately", "trades missing", "never forgets"])
+def test_what_it_cannot_have_forgotten_is_no_end(why: str) -> None:
+    bench, name = forgetful()
+    since_ns = 0
+    if why == "never forgets":
+        bench.reconciler = Reconciler(DEADLINE, VISIBLE, OURS, {0})
+    if why != "younger":
+        bench.now += KEEPS + LATE
+    if why == "seen lately":
+        bench.read(picture_of(bench, open=(record_of(bench, name),)))
+        bench.doubt(name)
+    if why == "trades missing":
+        since_ns = bench.now
+    for _ in range(4):
+        bench.now += LATE
+        told = nothing(bench, since_ns)
+        assert kinds(told) == [] and name in told.in_doubt
+    assert not bench.order(name).is_finished

@@ -49,6 +49,25 @@ def test_on_chain_orders_are_refused_live(given: dict[str, int]) -> None:
     assert isinstance(World(away=True, is_paper=False).ask(venue_id=AWAY_ID), Approved)
 
 
+@pytest.mark.parametrize("kind", list(OrderType))
+def test_a_type_that_the_venue_does_not_have_is_refused_before_it_could_be_written(kind: OrderType) -> None:
+    world = World()
+    world.markets[0].types = 1 << OrderType.LIMIT
+    if kind is OrderType.LIMIT:
+        assert isinstance(world.ask(order_type=kind), Approved)
+    else:
+        assert world.refused(order_type=kind) is DenyReason.NOT_SUPPORTED
+
+
+def test_an_order_is_not_amended_where_the_venue_cannot() -> None:
+    world = World()
+    order = world.new(qty_1e8=qty(2))
+    assert isinstance(world.amend(order, qty(1)), Approved)
+    world.markets[0].amends = False
+    denied = world.amend(order, qty(1))
+    assert isinstance(denied, Denied) and denied.reason is DenyReason.NOT_SUPPORTED
+
+
 @pytest.mark.parametrize("harm", ["down", "silent", "invalid"])
 def test_another_venue_is_judged_by_its_own_data(harm: str) -> None:
     """Stale there: 106, and nothing else is held up. Stale here: 100, and there it passes."""

@@ -40,6 +40,16 @@ async def test_a_call_is_one_post_and_its_answer_one_frame() -> None:
     assert asked.headers["accept-encoding"] == "identity"
 
 
+async def test_another_path_is_asked_for_with_its_query() -> None:
+    """Exchanges tell their markets and books so: a GET, at the address's host, and nothing in the body."""
+    async with RestServer(always(b"{}")) as server, running(server.url) as door:
+        assert door.door.send(b"7 GET /api/v3/depth\nsymbol=BTCUSDT&limit=1000")
+        assert door.door.send(b"8 /api/v3/time\n")
+        assert await door.until(2) == {7: (200, b"{}"), 8: (200, b"{}")}
+    asked = {one.path: (one.method, one.body) for one in server.asked}
+    assert asked == {"/api/v3/depth?symbol=BTCUSDT&limit=1000": ("GET", b""), "/api/v3/time": ("GET", b"")}
+
+
 async def test_several_are_under_way_at_once_and_no_more() -> None:
     asking = most = 0
     free = asyncio.Event()
@@ -108,14 +118,14 @@ async def test_a_call_that_reaches_nobody_never_left() -> None:
     assert body.startswith(b"never left: cannot reach http://127.0.0.1")
 
 
-@pytest.mark.parametrize("data", [b"", b"1 /", b"1 /path\n{}", b" /\n{}"])
+@pytest.mark.parametrize("data", [b"", b"1 /", b"1 path\n{}", b" /\n{}", b"1 POST /orders\n{}", b"1 /a b\n"])
 async def test_what_is_no_call_is_refused_and_told(data: bytes) -> None:
     door = Door("http://127.0.0.1:1")
     assert not door.door.send(data)
     async with asyncio.timeout(LIMIT_S):
         while not door.fed:
             await asyncio.sleep(0)
-    assert b"never left: it is not an id, the path / and a body" in door.fed[0].raw
+    assert b"never left: it is not an id, a path and a body" in door.fed[0].raw
     assert "a call was not sent" in door.told[0]
 
 

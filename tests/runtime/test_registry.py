@@ -8,7 +8,7 @@ import pytest
 
 from connectors import registry
 from connectors.errors import ConfigError, PluginError
-from connectors.session import API_VERSION
+from connectors.session import API_VERSION, Venue
 from connectors.venues.kraken import VENUE
 from runtime.deploy import venue_spec
 
@@ -16,9 +16,16 @@ OLD = msgspec.structs.replace(VENUE, name="old", api_version=API_VERSION + 1)
 NOT_A_VENUE = {"name": "odd"}
 
 
+def family(name: str) -> Venue:
+    return msgspec.structs.replace(VENUE, name=f"many_{name}")
+
+
 def offer(monkeypatch: pytest.MonkeyPatch, *entries: tuple[str, str]) -> None:
     """Pretends that these (name, value) are what is installed."""
-    made = [EntryPoint(name, value, registry.GROUP) for name, value in entries]
+    made = [
+        EntryPoint(name.removesuffix(":"), value, registry.FAMILIES if name.endswith(":") else registry.GROUP)
+        for name, value in entries
+    ]
 
     def entry_points(*, group: str, name: str | None = None) -> Iterable[EntryPoint]:
         found = EntryPoints(made)
@@ -81,13 +88,28 @@ def _this_module() -> object:
     import types
 
     module = types.ModuleType(__name__)
-    module.__dict__.update(OLD=OLD, NOT_A_VENUE=NOT_A_VENUE)
+    module.__dict__.update(OLD=OLD, NOT_A_VENUE=NOT_A_VENUE, family=family)
     return module
 
 
 def test_names_imports_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     offer(monkeypatch, ("gone", "no_such_package.venue:VENUE"))
     assert registry.names() == ["gone"]
+
+
+@pytest.mark.parametrize("name", ["many:one", "many_one"])
+def test_a_family_makes_a_venue_of_each_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setitem(__import__("sys").modules, __name__, _this_module())
+    offer(monkeypatch, ("many:", f"{__name__}:family"), ("kraken", "connectors.venues.kraken:VENUE"))
+    assert registry.names() == ["kraken", "many:NAME"]
+    assert registry.is_offered(name) and not registry.is_offered("few:one")
+    assert registry.load(name).name == "many_one"
+
+
+def test_a_family_that_is_no_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, __name__, _this_module())
+    offer(monkeypatch, ("many:", f"{__name__}:NOT_A_VENUE"))
+    assert "is no function" in refused("many:one").problem
 
 
 def test_a_venue_without_orders_is_refused_before_it_is_run() -> None:

@@ -4,10 +4,13 @@ import asyncio
 import itertools
 import json
 import logging
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from connectors.session import Signed, Unsigned
 from runtime import fetching, rest
 from runtime.keylock import Counted
 from runtime.vault import Vault
@@ -15,28 +18,61 @@ from tests.support.rest_door import LIMIT_S, always, running
 from tests.support.rest_server import KEY, SECRET, TOKEN, Asked, RestServer, http, nobodys_tls, sign
 
 
-async def test_private_requests_are_signed_and_public_ones_are_not() -> None:
+async def test_requests_are_signed() -> None:
     async with RestServer(always(b'{"error":[]}')) as server, running(server.url) as door:
         assert door.send(1, "/0/private/OpenOrders", "trades=true")
-        assert door.send(2, "/0/public/SystemStatus")
-        assert door.send(3, "/0/public/Ticker", "pair=XBTUSD")
-        answers = await door.until(3)
-    assert answers == dict.fromkeys((1, 2, 3), (200, b'{"error":[]}'))
-    asked = {one.path: one for one in server.asked}
-    private = asked["/0/private/OpenOrders"]
-    assert private.method == "POST"
+        answers = await door.until(1)
+    assert answers == {1: (200, b'{"error":[]}')}
+    (private,) = server.asked
+    assert (private.method, private.path) == ("POST", "/0/private/OpenOrders")
     assert private.headers["content-type"] == "application/x-www-form-urlencoded"
-    headers, body = sign("/0/private/OpenOrders", b"trades=true", KEY, SECRET, private.nonce)
-    assert private.body == body
-    assert {name.lower(): value for name, value in headers.items()}.items() <= private.headers.items()
-    for path in ("/0/public/SystemStatus", "/0/public/Ticker?pair=XBTUSD"):
-        assert (asked[path].method, asked[path].body) == ("GET", b"")
-        assert not {"api-key", "api-sign"} & asked[path].headers.keys()
+    request = Unsigned(method="POST", path=private.path, body=b"trades=true", host="", nonce=private.nonce, now_ns=0)
+    signed = sign(request, {"key": KEY, "secret": SECRET})
+    assert private.body == signed.body
+    assert {name.lower(): value for name, value in signed.headers.items()}.items() <= private.headers.items()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+async def test_method_query_host_and_the_venues_clock_are_the_signers(method: str) -> None:
+    """What it returns is what leaves; it is told where to, and the venue's time as the session knows it."""
+    told: list[Unsigned] = []
+
+    def as_asked(request: Unsigned, _secrets: Mapping[str, str]) -> Signed:
+        told.append(request)
+        return Signed(f"{request.path}?{request.body.decode()}", {"X-Signed": "yes"}, None)
+
+    before_ns = time.time_ns()
+    async with RestServer(always(b"{}")) as server, running(server.url, sign=as_asked) as door:
+        assert door.door.send(f"7 {method} /api/orders +3600000\nsymbol=A".encode())
+        assert await door.until(1) == {7: (200, b"{}")}
+    (asked,) = server.asked
+    assert (asked.method, asked.path, asked.body) == (method, "/api/orders?symbol=A", b"")
+    assert asked.headers["x-signed"] == "yes"
+    assert server.url.endswith(told[0].host) and told[0].method == method
+    assert told[0].now_ns >= before_ns + 3600 * 10**9
+
+
+async def test_with_several_at_once_no_order_is_given_up_for_a_cancel() -> None:
+    """And the cancel has a connection that orders never take."""
+    held = asyncio.Event()
+
+    async def answer(asked: Asked) -> bytes:
+        if "cancel" in asked.path:
+            held.set()
+        else:
+            await held.wait()
+        return http(b"{}")
+
+    async with RestServer(answer) as server, running(server.url, rest_at_once=3) as door:
+        for number in range(1, 4):
+            assert door.send(number, "/orders")
+        assert door.send(9, "/orders/batch_cancel")
+        assert await door.until(4) == dict.fromkeys((1, 2, 3, 9), (200, b"{}"))
 
 
 async def test_json_is_said_to_be_json() -> None:
-    def as_json(_path: str, body: bytes, _key: str, _secret: str, nonce: int) -> tuple[dict[str, str], bytes]:
-        return {}, json.dumps({"nonce": nonce, **json.loads(body)}).encode()
+    def as_json(request: Unsigned, _secrets: Mapping[str, str]) -> Signed:
+        return Signed(request.path, {}, json.dumps({"nonce": request.nonce, **json.loads(request.body)}).encode())
 
     async with RestServer(always(b"{}")) as server, running(server.url, sign=as_json) as door:
         door.send(1, "/0/private/AddOrderBatch", '{"a":1}')
@@ -176,8 +212,8 @@ async def test_without_a_key_a_nonce_or_a_signature_nothing_leaves() -> None:
         def next(self) -> int:
             raise OSError(28, "No space left on device")
 
-    def raises(_path: str, _body: bytes, _key: str, secret: str, _nonce: int) -> tuple[dict[str, str], bytes]:
-        raise RuntimeError(secret)
+    def raises(_request: Unsigned, secrets: Mapping[str, str]) -> Signed:
+        raise RuntimeError(secrets["secret"])
 
     known = {"key": KEY, "secret": SECRET}
     async with RestServer(always(b"{}")) as server:

@@ -113,7 +113,9 @@ def instrument(symbol: str, venue: str = "sim") -> Instrument:
 def venue(name: str, number: int) -> Venue:
     return Venue(
         name=name, venue_id=number, public_url="ws://none", market=Market, orders=lambda _: Encoder(name), asked=asked,
-        capabilities=Capabilities(depths=(10,), checksum=False, order_types=tuple(OrderType), amend=True),
+        capabilities=Capabilities(
+            depths=(10,), checksum=False, order_types=tuple(OrderType), amend=True, cancel_all=True
+        ),
     )  # fmt: skip
 
 

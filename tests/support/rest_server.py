@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from connectors.session import Trading
+from connectors.session import Signed, Trading, Unsigned
 
 CANARIES = {
     "key": "canary+key/0123456789abcdefghijklmnop",
@@ -46,12 +46,12 @@ class Asked(msgspec.Struct):
         return int(parse_qs(self.body.decode())["nonce"][0])
 
 
-def sign(path: str, body: bytes, key: str, secret: str, nonce: int) -> tuple[dict[str, str], bytes]:
+def sign(request: Unsigned, secrets: Mapping[str, str]) -> Signed:
     """As Kraken wants it: docs.kraken.com/api/docs/guides/spot-rest-auth."""
-    text = b"nonce=%d" % nonce + (b"&" + body if body else b"")
-    digest = hashlib.sha256(b"%d" % nonce + text).digest()
-    signed = hmac.digest(base64.b64decode(secret), path.encode() + digest, "sha512")
-    return {"API-Key": key, "API-Sign": base64.b64encode(signed).decode()}, text
+    text = b"nonce=%d" % request.nonce + (b"&" + request.body if request.body else b"")
+    digest = hashlib.sha256(b"%d" % request.nonce + text).digest()
+    signed = hmac.digest(base64.b64decode(secrets["secret"]), request.path.encode() + digest, "sha512")
+    return Signed(request.path, {"API-Key": secrets["key"], "API-Sign": base64.b64encode(signed).decode()}, text)
 
 
 def secrets_in(path: str, body: bytes) -> dict[str, str]:

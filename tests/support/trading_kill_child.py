@@ -21,11 +21,12 @@ from typing import Any, Final
 import msgspec
 from websockets.asyncio.client import ClientConnection
 
+from connectors.exchange import look, outbound, requests
 from connectors.orders import Action, OrderType
 from connectors.session import PRIVATE, REST, Venue
 from connectors.venues import kraken
 from connectors.venues.kraken import limits as kraken_limits
-from connectors.venues.kraken import orders, picture, requests, trading
+from connectors.venues.kraken import orders, trading
 from oms import pacer
 from risk.limits import UNSET, Limits
 from runtime import venue_account
@@ -81,8 +82,8 @@ class Plan:
 def hurry() -> Venue:
     """The venue with a short deadline; what waits for seconds waits for tenths, and no rate counter is ever full."""
     replaced: tuple[tuple[Any, str, int], ...] = (
-        (orders, "DEADLINE_NS", DEADLINE_NS), (trading, "DEADLINE_NS", DEADLINE_NS), (trading, "GRACE_NS", 200 * MS),
-        (requests, "GRACE_NS", 200 * MS), (trading, "TICK_NS", 50 * MS), (picture, "RETRY_FIRST_NS", 100 * MS),
+        (orders, "DEADLINE_NS", DEADLINE_NS), (trading, "DEADLINE_NS", DEADLINE_NS), (outbound, "GRACE_NS", 200 * MS),
+        (requests, "GRACE_NS", 200 * MS), (trading, "TICK_NS", 50 * MS), (look, "RETRY_FIRST_NS", 100 * MS),
         (pacer, "_SECOND_NS", 40 * MS), (venue_account, "SECOND_NS", 100 * MS), (venue_account, "MARGIN_NS", 1000 * MS),
     )  # fmt: skip
     for module, name, value in replaced:

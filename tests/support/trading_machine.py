@@ -17,8 +17,7 @@ import msgspec
 
 from connectors.events import ExecReport, Notice
 from connectors.orders import Action
-from connectors.session import PRIVATE, PUBLIC, REST, Reconnect, Send, WakeAt
-from connectors.venues.kraken import VENUE
+from connectors.session import CALLS, PRIVATE, PUBLIC, REST, Reconnect, Send, WakeAt
 from risk.limits import Limits
 from runtime.engine import Engine
 from runtime.exit import Exit
@@ -28,17 +27,16 @@ from runtime.killswitch import KillSwitch
 from runtime.memory import SessionMemory
 from runtime.port import VenueSpec
 from runtime.session import Session
-from runtime.sim.kraken import Faults, KrakenVenue
-from runtime.sim.market import DEFAULT_PAIRS, Market
+from runtime.sim.market import Market
 from runtime.spec import AlgoSpec, EngineSpec
-from runtime.vault import KEY, SIGNS, Vault
+from runtime.vault import Vault
 from tests.support.puppet import Puppet
-from tests.support.trading_links import MS, NAME, SECOND, VirtualRest, Wire
+from tests.support.trading_links import MS, SECOND, VirtualCalls, VirtualRest, Wire
 from tests.support.trading_oracle import Oracle
+from tests.support.trading_venues import place
 
 START_NS: Final = 1_785_000_000 * SECOND
 USD: Final = 10**9
-SYMBOLS: Final = ("BTC/USD", "ETH/USD")
 LIMITS: Final = Limits(
     max_position_1e8=10**14, max_order_notional_1e9=10**16, max_order_rate=10_000, price_collar_bps=5_000,
     max_daily_loss_1e9=10**17, max_open_orders=200,
@@ -71,29 +69,31 @@ class SlowDisk:
 
 
 class Machine:
-    """`faults`: the venue's. `rate_hz`: market steps a second; 0: it moves only as tests say. `latency`: of every
-    message, least and most ms. `disk`: the same of the journal. `venue`: further arguments of `KrakenVenue`.
+    """`name`: the venue. `faults`: its own. `rate_hz`: market steps a second; 0: it moves only as tests say. `latency`:
+    of every message, least and most ms. `disk`: the same of the journal. `venue`: further arguments of the simulated
+    one.
 
     `session` is the one that runs now, None while the gateway is dead. `notices`, `actions`: everything told and asked.
     """
 
     def __init__(
-        self, *faults: str, seed: int = 0, rate_hz: int = 0, latency: tuple[int, int] = (1, 30),
+        self, *faults: str, name: str = "kraken", seed: int = 0, rate_hz: int = 0, latency: tuple[int, int] = (1, 30),
         disk: tuple[int, int] = (0, 3), limits: Limits = LIMITS, options: dict[str, str] | None = None,
         starts: bool = True, **venue: Any,
     ) -> None:  # fmt: skip
         self.seed, self.now_ns = seed, START_NS
         self.dice = Random(f"{seed}/world")
-        self.faults = Faults(*faults)
-        pairs = tuple(pair for pair in DEFAULT_PAIRS if pair.symbol in SYMBOLS)
-        market = Market(pairs, seed)
-        tier = str(venue.setdefault("tier", "pro"))
-        self.venue = KrakenVenue(
+        self.name, self.where = name, place(name)
+        self.faults = self.where.faults(*faults)
+        market = Market(self.where.pairs, seed)
+        self.options = dict(options or {})
+        if name == "kraken":
+            self.options = {"tier": str(venue.setdefault("tier", "pro")), **self.options}
+        self.venue: Any = self.where.sim(
             seed=seed, now_ns=START_NS, market=market, faults=self.faults, rate_hz=rate_hz, **venue
         )
-        self.oracle = Oracle(self.venue, SYMBOLS)
+        self.oracle = Oracle(self.venue, self.where)
         self.limits, self.latency, self._disk = limits, latency, disk
-        self.options = {"tier": tier, **(options or {})}
         self.is_down = False  # the venue is not there at all
         self.is_frozen = False  # the gateway takes no turns
         self.notices: list[tuple[int, str, str]] = []
@@ -126,8 +126,9 @@ class Machine:
         known = msgspec.json.decode(memory, type=SessionMemory) if memory is not None else None
         self.guest = Puppet("on_book", "on_fill", "on_reject", name="trader").on("on_book", self._answer)
         spec = EngineSpec(
-            venues=(VenueSpec(venue=VENUE, depth=10, options=self.options),), symbols=SYMBOLS, limits=self.limits,
-            algos=(AlgoSpec("trader", self.guest, SYMBOLS),), tag=tag_of(self.lives), is_paper=False, memory=known,
+            venues=(VenueSpec(venue=self.where.venue, depth=10, options=self.options),), symbols=self.where.symbols,
+            algos=(AlgoSpec("trader", self.guest, self.where.symbols),), tag=tag_of(self.lives), is_paper=False,
+            memory=known, limits=self.limits,
         )  # fmt: skip
         self.session = session = Session(spec)
         self.switch = KillSwitch(session, self._turn, self.tell, clock=lambda: self.now_ns)
@@ -135,22 +136,26 @@ class Machine:
         self._timer_ns = None
         disk: Any = SlowDisk(self)
         self.exit = Exit(session, self._send, self._soon, disk, self.switch.take)
-        access = self.venue.access
-        vault = Vault({KEY: access.key, SIGNS: access.secret}, self._nonces)
-        self.public, self.private = Wire(self, PUBLIC, None), Wire(self, PRIVATE, vault)
-        assert VENUE.trading is not None
-        self.rest = VirtualRest(self, VENUE.trading, vault)
+        trading = self.where.trading
+        vault = Vault({name: text for name, text in self.venue.credentials.items() if text}, self._nonces)
+        self.wires = {
+            link: Wire(self, link, *((None, None) if link == PUBLIC else (vault, trading.seal)))
+            for link in self.where.sockets
+        }
+        self.public, self.private = self.wires[PUBLIC], self.wires[PRIVATE]
+        self.rest, self.calls = VirtualRest(self, trading, vault), VirtualCalls(self)
         self.oracle.born()
-        for wire in (self.public, self.private):
+        for wire in self.wires.values():
             wire.dial()
 
     def crash(self) -> None:
         """kill -9: nothing more is sent or read; what was sent is on its way all the same."""
         assert self.session is not None
         self.session = None
-        for link in (self.public, self.private):
-            link.end()
+        for wire in self.wires.values():
+            wire.end()
         self.rest.end()
+        self.calls.end()
         self._wanted.clear()
         self._backlog.clear()
         self.is_frozen = False
@@ -194,7 +199,7 @@ class Machine:
     def is_ready(self) -> bool:
         """Books are valid, and the gate may let orders pass to the venue."""
         engine = self.engine
-        return engine.ports[NAME].link.is_reconciled and all(book.valid for book in engine.books)
+        return engine.ports[self.name].link.is_reconciled and all(book.valid for book in engine.books)
 
     # --- time -------------------------------------------------------------------------------------------------------
 
@@ -246,8 +251,8 @@ class Machine:
 
     def _collect(self) -> None:
         if self.session is not None:
-            self.public.collect()
-            self.private.collect()
+            for wire in self.wires.values():
+                wire.collect()
         self.oracle.look(self.session.engine if self.session is not None and not self.is_frozen else None)
 
     # --- turns ------------------------------------------------------------------------------------------------------
@@ -269,7 +274,9 @@ class Machine:
             return
         if isinstance(given, Command) and given.name == "kill":
             self._overtake(given.target)
-            self.oracle.halted.add("" if given.target in ("", "all", "venue:kraken") else given.target.split(":")[-1])
+            self.oracle.halted.add(
+                "" if given.target in ("", "all", f"venue:{self.name}") else given.target.split(":")[-1]
+            )
         self.turns += 1
         session.step(given, self.now_ns, self._carry)
         done = self.exit.seal()
@@ -297,7 +304,7 @@ class Machine:
                 case VenueOutput(_, Send()):
                     self.exit.offer(output)
                 case VenueOutput(_, Reconnect(link, reason)):
-                    wire, why = (self.private if link == PRIVATE else self.public), reason
+                    wire, why = self.wires[link], reason
                     self.later(0, lambda wire=wire, why=why: wire.cut(why))  # type: ignore[misc]
                 case WakeAt(at_ns):
                     self._wake(at_ns)
@@ -317,16 +324,13 @@ class Machine:
             self.feed(Timer())
 
     def _send(self, venue: str, link: str, data: bytes) -> None:
-        assert venue == NAME
+        assert venue == self.name
         self.note("out", link, data)
         self.wire.append((self.now_ns, link, data))
-        if link == REST:
+        if link not in (PUBLIC, CALLS):
             self.oracle.wire(link, data)
-            self.rest.send(data)
-        else:
-            if link == PRIVATE:
-                self.oracle.wire(link, data)
-            (self.private if link == PRIVATE else self.public).send(data)
+        door: Any = {REST: self.rest, CALLS: self.calls}.get(link) or self.wires[link]
+        door.send(data)
 
     # --- the guest --------------------------------------------------------------------------------------------------
 

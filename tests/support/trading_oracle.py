@@ -17,8 +17,7 @@ from oms.manager import Order
 from oms.state import TERMINAL
 from runtime.engine import Engine
 from runtime.inputs import ActionRecord
-from runtime.sim.kraken import KrakenVenue
-from runtime.sim.kraken.order import Order as VenueOrder
+from tests.support.trading_venues import Place
 
 OURS: Final = "vg"
 NEW, CANCEL, AMEND, INTENT = range(4)
@@ -35,10 +34,11 @@ class Oracle:
     is not asked of it.
     """
 
-    def __init__(self, venue: KrakenVenue, symbols: tuple[str, ...]) -> None:
+    def __init__(self, venue: Any, place: Place) -> None:
         self.venue = venue
-        self.symbols = symbols
-        self.by_name: dict[str, VenueOrder] = {}
+        self.place = place
+        self.symbols = place.symbols
+        self.by_name: dict[str, Any] = {}
         self.approved: dict[str, tuple[Any, ...]] = {}  # new orders: the guest's action
         self.amends: Counter[tuple[str, int, int]] = Counter()
         self.cancels: Counter[str] = Counter()
@@ -104,12 +104,14 @@ class Oracle:
             if is_over:
                 self._buried[name] = str(order.state)
             return
-        if order.filled_1e8 > there.cum_qty:
-            self.fail(f"{name}: {order.filled_1e8} filled here, {there.cum_qty} there")
+        if order.filled_1e8 > there.cum_qty_1e8:
+            self.fail(f"{name}: {order.filled_1e8} filled here, {there.cum_qty_1e8} there")
         if order.state == "REJECTED" or (order.state == "CANCELED" and there.status == "filled"):
-            self.fail(f"{name} is {order.state} here, and the venue had it: {there.status}, {there.cum_qty} traded")
+            self.fail(f"{name} is {order.state} here, and the venue had it: {there.status}, {there.cum_qty_1e8} traded")
         if is_over and there.is_open:
-            self.fail(f"{name} is {order.state} here, and open there: {there.status}, {there.cum_qty} of {there.qty}")
+            self.fail(
+                f"{name} is {order.state} here, and open there: {there.status}, {there.cum_qty_1e8} of {there.qty_1e8}"
+            )
 
     # --- the venue ---------------------------------------------------------------------------------------------------
 
@@ -121,7 +123,8 @@ class Oracle:
             for fill in islice(fills.values(), self._fills_seen, None):
                 order = self.venue.engine.orders[fill.order_id]
                 if order.spec.cl_ord_id.startswith(OURS):
-                    self.position[fill.symbol] += fill.qty if fill.side == "buy" else -fill.qty
+                    qty = fill.qty * int(10 ** (8 - self.venue.pairs[fill.symbol].qty_precision))
+                    self.position[fill.symbol] += qty if fill.side == "buy" else -qty
                 if order.cum_qty > order.qty:
                     self.fail(f"the venue filled {order.cum_qty} of {order.qty}: the simulator is wrong")
             self._fills_seen = len(fills)
@@ -133,7 +136,7 @@ class Oracle:
         if len(orders) == self._orders_seen:
             return
         for order in islice(orders.values(), self._orders_seen, None):
-            name = order.spec.cl_ord_id
+            name = self.place.name_of(order.spec.cl_ord_id)
             if not name.startswith(OURS):
                 continue
             if name in self.by_name:
@@ -149,7 +152,7 @@ class Oracle:
         leaves: Counter[tuple[str, str]] = Counter()
         for order in self.venue.engine.open.values():
             if order.spec.cl_ord_id.startswith(OURS):
-                leaves[order.spec.symbol, order.spec.side] += order.left
+                leaves[order.spec.symbol, order.spec.side] += order.left_1e8
         for index, symbol in enumerate(self.symbols):
             counted = engine.gate.account.exposures[index]
             there = self.position[symbol]
@@ -163,6 +166,32 @@ class Oracle:
 
     def wire(self, link: str, data: bytes) -> None:
         """Bytes that leave: each asks for what was approved, once, and nothing new after a halt."""
+        if self.place.venue.name == "kraken":
+            self._kraken(link, data)
+            return
+        assert self.place.venue.asked is not None
+        for one in self.place.venue.asked(data):
+            name = one.client_order_id or self._named(one.venue_order_id)
+            match one.what:
+                case "new":
+                    self._leaves(name, self._symbol_of(name), one.side, one.qty_1e8, one.px_1e9)
+                case "amend":
+                    px = one.px_1e9 or next(
+                        (px for who, px, qty in self.amends if (who, qty) == (name, one.qty_1e8)), 0
+                    )
+                    self._amends(name, px, one.qty_1e8)
+                case "cancel":
+                    self._cancels(name)
+                case "cancel_all":
+                    pass
+                case other:
+                    self.fail(f"{other} is not ours")
+
+    def _named(self, venue_id: str) -> str:
+        return next((name for name, order in self.by_name.items() if order.order_id == venue_id), "")
+
+    def _kraken(self, link: str, data: bytes) -> None:
+        """Read here once more, by nobody's code but this."""
         if link == "rest":
             path = data.partition(b"\n")[0].decode()
             if any(word in path for word in ("AddOrder", "AmendOrder", "EditOrder", "Withdraw")):
@@ -177,26 +206,35 @@ class Oracle:
                 for one in params["orders"]:
                     self._new(one, params["symbol"])
             case "amend_order":
-                name = params["cl_ord_id"]
-                terms = (name, _int(params["limit_price"], PRICE), _int(params["order_qty"], SIZE))
-                if self.amends[terms] <= 0:
-                    self.fail(f"an amend left that nobody approved: {terms}")
-                self.amends[terms] -= 1
-                self._not_halted(name, self._symbol_of(name))
+                self._amends(params["cl_ord_id"], _int(params["limit_price"], PRICE), _int(params["order_qty"], SIZE))
             case "cancel_order":
                 for name in params["cl_ord_id"]:
-                    if self.cancels[name] <= 0:
-                        self.fail(f"a cancel left that nobody approved: {name}")
-                    self.cancels[name] -= 1
+                    self._cancels(name)
             case "edit_order" | "batch_cancel":
                 self.fail(f"{said['method']} is not ours")
+
+    def _amends(self, *terms: Any) -> None:
+        if self.amends[terms] <= 0:
+            self.fail(f"an amend left that nobody approved: {terms}")
+        self.amends[terms] -= 1
+        self._not_halted(terms[0], self._symbol_of(terms[0]))
+
+    def _cancels(self, name: str) -> None:
+        if self.cancels[name] <= 0:
+            self.fail(f"a cancel left that nobody approved: {name}")
+        self.cancels[name] -= 1
 
     def _symbol_of(self, name: str) -> str:
         order = self.by_name.get(name)
         return order.spec.symbol if order is not None else ""
 
     def _new(self, one: dict[str, Any], symbol: str) -> None:
-        name = one["cl_ord_id"]
+        px = _int(one["limit_price"], PRICE) if "limit_price" in one else 0
+        side, qty = (1 if one["side"] == "buy" else -1), _int(one.get("order_qty", 0), SIZE)
+        self._leaves(one["cl_ord_id"], symbol, side, qty, px)
+
+    def _leaves(self, name: str, symbol: str, side: int, qty_1e8: int, px_1e9: int) -> None:
+        """A new order; price 0: it says none."""
         action = self.approved.get(name)
         if action is None:
             self.fail(f"{name} left, and was never approved")
@@ -204,11 +242,10 @@ class Oracle:
         self.left[name] += 1
         if self.left[name] > 1:
             self.fail(f"{name} left twice")
-        side, qty = (1 if one["side"] == "buy" else -1), _int(one["order_qty"], SIZE)
-        if action[4] == NEW and (action[3], action[2]) != (side, qty):
-            self.fail(f"{name} left as {side} {qty}, approved was {action[3]} {action[2]}")
-        if action[4] == NEW and one["order_type"] == "limit" and _int(one["limit_price"], PRICE) != action[1]:
-            self.fail(f"{name} left at {one['limit_price']}, approved was {action[1]} (1e-9)")
+        if action[4] == NEW and (action[3], action[2]) != (side, qty_1e8):
+            self.fail(f"{name} left as {side} {qty_1e8}, approved was {action[3]} {action[2]}")
+        if action[4] == NEW and px_1e9 and px_1e9 != action[1]:
+            self.fail(f"{name} left at {px_1e9}, approved was {action[1]} (1e-9)")
         self._not_halted(name, symbol)
 
     def _not_halted(self, name: str, symbol: str) -> None:
@@ -229,10 +266,10 @@ class Oracle:
             is_over = order.state in TERMINAL
             if is_over is there.is_open or order.state in ("UNKNOWN", "PENDING_NEW", "PENDING_CANCEL"):
                 found.append(f"{name} is {order.state} here, {there.status} there")
-            elif order.filled_1e8 != there.cum_qty:
-                found.append(f"{name}: {order.filled_1e8} filled here, {there.cum_qty} there")
-            elif not is_over and (order.qty_1e8, order.px_1e9) != (there.qty, _price(there)):
-                found.append(f"{name}: {order.qty_1e8} at {order.px_1e9} here, {there.qty} at {_price(there)} there")
+            elif order.filled_1e8 != there.cum_qty_1e8:
+                found.append(f"{name}: {order.filled_1e8} filled here, {there.cum_qty_1e8} there")
+            elif not is_over and (order.qty_1e8, order.px_1e9) != (there.qty_1e8, there.px_1e9):
+                found.append(f"{name}: {order.qty_1e8} at {order.px_1e9} here, {there.qty_1e8} at {there.px_1e9} there")
         for name, order in engine.oms.orders.items():
             if name not in self.by_name:
                 found.append(f"{name} is {order.state} here, and the venue never had it")
@@ -247,7 +284,7 @@ class Oracle:
                 found.append(
                     f"{symbol}: {ours} here, {counted.position_1e8} at the gate, {self.position[symbol]} there"
                 )
-        purse = engine.gate.purses.get("kraken")
+        purse = engine.gate.purses.get(self.place.venue.name)
         for asset, amount in self.venue.engine.account.balances.items():
             here = purse.totals.get(asset, 0) if purse is not None else 0
             if abs(here - amount * 10**7) > 10**9:  # the venue's 1e-10, ours 1e-17: told rounded down to 1e-8
@@ -260,7 +297,3 @@ def _int(number: Any, scale: int) -> int:
     if found != int(found):
         raise OracleError(f"{number} is finer than 1/{scale}")
     return int(found)
-
-
-def _price(order: VenueOrder) -> int:
-    return int(order.price * 10 ** (9 - order.pair.price_precision))

@@ -1,4 +1,4 @@
-"""A live session against the simulated Kraken, in virtual time: everything from the guest to the venue's engine.
+"""A live session against a simulated venue, in virtual time: everything from the guest to the venue's engine.
 
     world = TradingWorld("ack_lost,on=add_order")   # faults as `--sim-fault` takes them; the market stands still
     name = world.bid()                              # a guest's resting order; its client order id
@@ -14,16 +14,14 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from connectors.events import ExecReport, ExecType
-from connectors.orders import Action, OrderType
-from connectors.session import PUBLIC, REST
+from connectors.orders import Action, Asked, OrderType
+from connectors.session import CALLS, PUBLIC, REST
 from oms.manager import Order
 from runtime.abi import ActionKind
 from runtime.inputs import ActionRecord, Command
-from runtime.sim.kraken.order import Fill
-from runtime.sim.kraken.order import Order as VenueOrder
 from runtime.sim.market import MarketEvent
-from tests.support.trading_links import NAME, SECOND
-from tests.support.trading_machine import LIMITS, START_NS, SYMBOLS, Machine
+from tests.support.trading_links import SECOND
+from tests.support.trading_machine import LIMITS, START_NS, Machine
 from tests.support.trading_oracle import OracleError
 
 USD: Final = 10**9
@@ -34,8 +32,8 @@ CALM_S: Final = 300
 class Truth(NamedTuple):
     """The venue's own view: every order of ours by name, what each traded, what is in the account ×1e10."""
 
-    orders: dict[str, VenueOrder]
-    fills: dict[str, list[Fill]]
+    orders: dict[str, Any]
+    fills: dict[str, list[Any]]
     balances: dict[str, int]
 
 
@@ -59,13 +57,14 @@ class TradingWorld(Machine):
         return mine
 
     def _nudge(self) -> None:
-        """One lot more or less at the fifth bid of each book."""
+        """One lot more or less at the fifth bid of each book; never less than what orders there hold."""
         self._nudged = not self._nudged
         for pair in self.venue.market.pairs:
-            ladder = self.venue.market.book(pair.symbol).bids
-            price = ladder.price(4)
-            ladder.set(price, ladder.qty(price) + (1 if self._nudged else -1))
-            self.venue._publish(MarketEvent(pair.symbol, self.now_ns, (), ()), self.now_ns)
+            book = self.venue.market.book(pair.symbol)
+            price = book.bids.price(4)
+            qty, held = book.bids.qty(price), book.guests.held("bid", price) if book.guests is not None else 0
+            book.bids.set(price, qty + (1 if self._nudged or qty <= held + 1 else -1))
+            self.venue.publish(MarketEvent(pair.symbol, self.now_ns, (), ()), self.now_ns)
         self._collect()
 
     def order(
@@ -78,7 +77,7 @@ class TradingWorld(Machine):
 
     def touch(self, side: int, symbol: int = 0) -> int:
         """The best price on this side, ×1e9, as the venue has it."""
-        book = self.venue.market.book(SYMBOLS[symbol])
+        book = self.venue.market.book(self.where.symbols[symbol])
         return int((book.bids if side > 0 else book.asks).price(0) * 10 ** (9 - book.pair.price_precision))
 
     def place(self, side: int, qty_1e8: int = QTY, **terms: Any) -> str:
@@ -127,7 +126,7 @@ class TradingWorld(Machine):
     def state(self, name: str) -> str:
         return str(self.ours(name).state)
 
-    def there(self, name: str) -> VenueOrder:
+    def there(self, name: str) -> Any:
         """The venue's order of that name, of all that it ever had. Raises KeyError."""
         self.oracle.look(None)
         return self.oracle.by_name[name]
@@ -151,18 +150,38 @@ class TradingWorld(Machine):
         """Fails unless the order gets there in time."""
         self.until(lambda: self.state(name) == state, seconds, f"{name} does not become {state}")
 
+    def alive(self, **terms: int) -> str:
+        """A buy that rests there, and is known to."""
+        name = self.bid(**terms)
+        self.becomes(name, "NEW", 5)
+        return name
+
+    def trades(self, name: str) -> list[int]:
+        """What the engine was told of an order's fills, each ×1e8."""
+        return [one.last_qty_1e8 for one in self.told(name, ExecType.TRADE)]
+
+    def sent(self, what: str) -> int:
+        """How many requests of this kind left."""
+        return len(self.asked(what))
+
     def said(self, *parts: str, level: str = "") -> list[str]:
         return [text for _, at, text in self.notices if level in ("", at) and all(part in text for part in parts)]
 
     def methods(self, since_ns: int = 0) -> list[str]:
-        """What left on the private link and by REST, pings aside."""
+        """What left on Kraken's private link and by REST, pings aside."""
         found = []
         for at_ns, link, data in self.wire:
-            if at_ns < since_ns or link == PUBLIC:
+            if at_ns < since_ns or link in (PUBLIC, CALLS):
                 continue
             method = data.partition(b"\n")[0].rpartition(b"/")[2] if link == REST else data.split(b'"')[3]
             found += [method.decode()] if method != b"ping" else []
         return found
+
+    def asked(self, what: str = "", since_ns: int = 0) -> list[Asked]:
+        """What left and asked for something, by the venue's own reader."""
+        assert self.where.venue.asked is not None
+        sent = [data for at_ns, link, data in self.wire if at_ns >= since_ns and link not in (PUBLIC, CALLS)]
+        return [one for data in sent for one in self.where.venue.asked(data) if what in ("", one.what)]
 
     def truth(self) -> Truth:
         """The venue's own view, as of now."""
@@ -189,9 +208,27 @@ class TradingWorld(Machine):
         self.venue.flush(self.now_ns)
         self._collect()
 
+    def foreign(self, side: int, qty_1e8: int = QTY, *, far: int = 50, symbol: int = 0) -> Any:
+        """Somebody places an order by hand; the venue's order. `qty_1e8` 0: for nearly all there is."""
+        pair = self.venue.market.book(self.where.symbols[symbol]).pair
+        px_1e9 = self.touch(side, symbol) - side * far * USD
+        if not qty_1e8:
+            asset = pair.symbol.partition("/")[2 if side > 0 else 0]
+            free = self.venue.engine.account.free(asset) * 99 // 100
+            qty_1e8 = free * 10**7 // px_1e9 if side > 0 else free // 100
+        order = self.where.place_by_hand(
+            self.venue.engine, pair, side, qty_1e8 // int(10 ** (8 - pair.qty_precision)),
+            px_1e9 // int(10 ** (9 - pair.price_precision)), self.now_ns,
+        )  # fmt: skip
+        self.venue.flush(self.now_ns)
+        self._collect()
+        return order
+
     def cut(self, *, lands: bool = True) -> None:
-        """The private link is gone; it is dialled again."""
-        self.private.cut(lands=lands)
+        """The links of orders are gone; they are dialled again."""
+        for link, wire in self.wires.items():
+            if link != PUBLIC:
+                wire.cut(lands=lands)
 
     # --- all is well again ------------------------------------------------------------------------------------------
 
@@ -200,7 +237,8 @@ class TradingWorld(Machine):
         self.faults.clear()
         self.venue.set_status("online", self.now_ns)
         self.is_down = self.rest.is_broken = False
-        self.private.shuffle = self.public.shuffle = 0.0
+        for wire in self.wires.values():
+            wire.shuffle = 0.0
         if self.session is None:
             self.restart(0)
         if self.is_frozen:
@@ -215,12 +253,12 @@ class TradingWorld(Machine):
 
     def unsettled(self) -> list[str]:
         """What is not definite or not equal."""
-        account = self.engine.accounts[NAME]
+        account = self.engine.accounts[self.name]
         found = [f"{name}: {why}" for name, why in account.doubts.items()]
         found += [f"{currency} has drifted" for currency in account.money.drifted]
         if not self.is_ready:
-            found.append(f"not ready: {self.engine.ports[NAME].link.why}")
+            found.append(f"not ready: {self.engine.ports[self.name].link.why}")
         return found + self.oracle.differences(self.engine)
 
 
-__all__ = ["LIMITS", "SECOND", "START_NS", "SYMBOLS", "OracleError", "TradingWorld"]
+__all__ = ["LIMITS", "SECOND", "START_NS", "OracleError", "TradingWorld"]

@@ -244,12 +244,12 @@ FORMS: dict[str, Callable[[str], object]] = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_the_search_finds_what_is_there(form: str) -> None:
-    """Each of the ways in which a canary might be written."""
-    backwards = made(3)
-    holder = Holder(FORMS[form](backwards[::-1]))
-    search = Search({"key": backwards})
+def test_the_search_finds_what_is_there() -> None:
+    """Each of the ways in which a canary might be written, a canary each."""
+    canaries = {form: made(3 + place) for place, form in enumerate(FORMS)}
+    holders = [Holder(FORMS[form](backwards[::-1])) for form, backwards in canaries.items()]
+    search = Search(canaries)
     search.look_at_everything()
-    assert any("Holder" in where for where in search.found)
-    assert search.looked_at > 0 and holder.value
+    for form in FORMS:
+        assert any("Holder" in where and repr(form) in where for where in search.found), form
+    assert search.looked_at > 0 and all(holder.value for holder in holders)

@@ -1,4 +1,7 @@
-"""Storms (`tests/support/trading_storm.py`): VENUEGATE_STORMS seeds; VENUEGATE_STORM_SEED replays one."""
+"""Storms (`tests/support/trading_storm.py`): VENUEGATE_STORMS seeds, a sixth of them at each other venue.
+
+VENUEGATE_STORM_SEED replays one, at VENUEGATE_STORM_VENUE.
+"""
 
 import os
 from collections import Counter
@@ -8,6 +11,7 @@ import pytest
 from tests.oms.bench import knob
 from tests.support.trading_oracle import OracleError
 from tests.support.trading_storm import Storm
+from tests.support.trading_venues import VENUES
 
 SEEDS, FIRST, ONE = knob("STORMS", 36), knob("STORMS_FROM", 0), knob("STORM_SEED", -1)
 DEEDS = ("LIMIT", "MARKET", "IOC", "FOK", "POST_ONLY", "cancel", "amend", "traded", "kill", "arm", "crash", "stop",
@@ -27,9 +31,16 @@ def test_storms_end_definite_and_equal() -> None:
             assert done[deed] > 2, f"{deed} was hardly done: {done}"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", [name for name in VENUES if name != "kraken"])
+def test_storms_at_other_venues(venue: str) -> None:
+    for seed in range(FIRST, FIRST + max(SEEDS // 6, 1)):
+        Storm(seed, venue).run()
+
+
 @pytest.mark.skipif("VENUEGATE_STORM_SEED" not in os.environ, reason="replays the storm of VENUEGATE_STORM_SEED")
 def test_one_seed() -> None:
-    Storm(ONE).run()
+    Storm(ONE, os.environ.get("VENUEGATE_STORM_VENUE", "kraken")).run()
 
 
 def test_one_seed_is_one_course_of_events() -> None:

@@ -7,6 +7,11 @@ from connectors.pool import DexVenue
 from connectors.session import Capabilities, MarketSession, SessionPlan, Venue
 from connectors.venues.evm.asked import asked
 
+CAPABILITIES = Capabilities(
+    depths=(20,), checksum=False, trades=False, onchain=True,
+    absent={"trades": "a swap moves the pool that is shown; single swaps are not told"},
+)  # fmt: skip
+
 
 def _market(plan: SessionPlan) -> MarketSession:
     from connectors.venues.evm import abi
@@ -20,7 +25,7 @@ def _market(plan: SessionPlan) -> MarketSession:
 def _venue(venue_id: DexVenue) -> Venue:
     return Venue(
         name=venue_id.name.lower(), venue_id=int(venue_id), public_url="",
-        capabilities=Capabilities(depths=(20,), checksum=False, onchain=True), market=_market, asked=asked,
+        capabilities=CAPABILITIES, market=_market, asked=asked,
     )  # fmt: skip
 
 

@@ -18,7 +18,11 @@ VENUE = Venue(
         depths=(10, 25, 100, 500, 1000),
         checksum=True,
         order_types=tuple(OrderType),
+        ticker=True,
+        audit=True,
         amend=True,
+        cancel_all=True,
+        dead_man=True,
         batch_max=BATCH_MAX,
     ),
     market=KrakenMarket,
@@ -42,4 +46,5 @@ VENUE = Venue(
         unit_1e8={**dict.fromkeys(("USD", "EUR", "GBP", "CAD", "AUD", "CHF"), 10**4), "JPY": 10**6},
         options=OPTIONS,
     ),
+    usual=("BTC/USD", "ETH/USD", "BTC/USDT", "ETH/USDT"),
 )

@@ -24,21 +24,12 @@ import msgspec
 from connectors.book import L2Book
 from connectors.errors import BookGap, WireError
 from connectors.events import AuditDue, BookAudit, BookSnapshot, Notice
+from connectors.exchange.subscription import ANSWER_TIMEOUT_NS, SECOND, TICK_NS, UNREADABLE, State, Subscription
 from connectors.session import AUDIT, Output, Reconnect, Send, WakeAt
 from connectors.venues.kraken import wire
 from connectors.venues.kraken.checksum import checksum
+from connectors.venues.kraken.liveness import NEVER_RETRIED, PING_AFTER_NS, SILENCE_MAX_NS
 from connectors.venues.kraken.reading import levels
-from connectors.venues.kraken.subscription import (
-    ANSWER_TIMEOUT_NS,
-    NEVER_RETRIED,
-    PING_AFTER_NS,
-    SECOND,
-    SILENCE_MAX_NS,
-    TICK_NS,
-    UNREADABLE,
-    State,
-    Subscription,
-)
 
 LEAD_NS: Final = 3 * SECOND
 LEADS_MAX: Final = 8  # books of which states are kept at the same time

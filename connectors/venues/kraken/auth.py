@@ -6,11 +6,13 @@ secret, over the path and SHA-256 of (nonce, body); the body is exactly what is 
 
 import hmac
 from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from hashlib import sha256
 
 import msgspec
 
 from connectors.errors import ConfigError
+from connectors.session import Signed, Unsigned
 
 _TOKEN_PATH = "/0/private/GetWebSocketsToken"  # noqa: S105 - a path
 
@@ -26,12 +28,12 @@ class _TokenAnswer(msgspec.Struct):
 _decode = msgspec.json.Decoder(_TokenAnswer).decode
 
 
-def sign(path: str, body: bytes, key: str, secret: str, nonce: int) -> tuple[dict[str, str], bytes]:
-    """Headers and body of a signed request; `body` as the session wrote it, form-encoded or one JSON object.
+def sign(request: Unsigned, secrets: Mapping[str, str]) -> Signed:
+    """Every private request posts; its body is form-encoded or one JSON object.
 
     Raises ConfigError for a secret that is no base64, and names no part of it.
     """
-    number = b"%d" % nonce
+    number, body = b"%d" % request.nonce, request.body
     if body.startswith(b"{"):
         kind = "application/json"
         rest = body[1:].lstrip()
@@ -40,11 +42,12 @@ def sign(path: str, body: bytes, key: str, secret: str, nonce: int) -> tuple[dic
         kind = "application/x-www-form-urlencoded"
         body = b"nonce=" + number + (b"&" + body if body else b"")
     try:
-        raw = b64decode(secret, validate=True)
+        raw = b64decode(secrets["secret"], validate=True)
     except ValueError:
         raise ConfigError("the API secret is not base64", place="kraken", mend="copy the private key whole") from None
-    digest = hmac.digest(raw, path.encode() + sha256(number + body).digest(), "sha512")
-    return {"API-Key": key, "API-Sign": b64encode(digest).decode(), "Content-Type": kind}, body
+    digest = hmac.digest(raw, request.path.encode() + sha256(number + body).digest(), "sha512")
+    headers = {"API-Key": secrets["key"], "API-Sign": b64encode(digest).decode(), "Content-Type": kind}
+    return Signed(request.path, headers, body)
 
 
 def secrets_in(path: str, body: bytes) -> dict[str, str]:

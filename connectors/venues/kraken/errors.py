@@ -4,34 +4,10 @@ Found by the longest prefix that is listed: some texts go on (`EGeneral:Invalid 
 decides nothing: its outcome is unknown, and a person is told.
 """
 
-from enum import Enum, auto
-from typing import Final, NamedTuple
+from typing import Final
 
 from connectors.events import RejectCode
-
-
-class Next(Enum):
-    """What the caller does.
-
-    DEFINITE: it was refused, that is certain. UNKNOWN: nobody knows what became of it; look. BACK_OFF: refused for
-    certain, and slower from now on. TOKEN: refused for certain, for the socket's token is no good; get another. HALT:
-    refused for certain, and so will everything be: nothing more is sent.
-    """
-
-    DEFINITE = auto()
-    UNKNOWN = auto()
-    BACK_OFF = auto()
-    TOKEN = auto()
-    HALT = auto()
-
-
-class Verdict(NamedTuple):
-    """`is_listed`: the text is one that Kraken documents or was seen to send."""
-
-    next: Next
-    code: RejectCode
-    is_listed: bool = True
-
+from connectors.exchange.verdict import UNLISTED, Next, Verdict
 
 _FUNDS: Final = Verdict(Next.DEFINITE, RejectCode.INSUFFICIENT_BALANCE)
 _PARAMS: Final = Verdict(Next.DEFINITE, RejectCode.INVALID_PARAMS)
@@ -39,9 +15,8 @@ _FULL: Final = Verdict(Next.DEFINITE, RejectCode.RATE_LIMIT)
 _CLOSED: Final = Verdict(Next.DEFINITE, RejectCode.EXCHANGE_BUSY)
 _SLOWER: Final = Verdict(Next.BACK_OFF, RejectCode.RATE_LIMIT)
 _DOUBT: Final = Verdict(Next.UNKNOWN, RejectCode.EXCHANGE_BUSY)
-_TOKEN: Final = Verdict(Next.TOKEN, RejectCode.AUTH)
+_TOKEN: Final = Verdict(Next.RENEW, RejectCode.AUTH)
 _HALT: Final = Verdict(Next.HALT, RejectCode.AUTH)
-_UNLISTED: Final = Verdict(Next.UNKNOWN, RejectCode.UNKNOWN, is_listed=False)
 
 TABLE: Final = {
     "EOrder:Insufficient funds": _FUNDS,
@@ -103,7 +78,7 @@ def classify(text: str) -> Verdict:
             return TABLE[prefix]
     if text.endswith(_FIELD) or any(word in text.lower() for word in _TERMS):
         return _PARAMS
-    return _UNLISTED
+    return UNLISTED
 
 
 def throttled_until_ns(text: str) -> int:

@@ -17,6 +17,8 @@ _SECOND: Final = 10**9
 RESERVED_PART: Final = 3  # one of so many is for cancels
 _HEADROOM: Final = 3 * ONE  # of the REST counter, for the token and the key: they do not wait
 
+_REST_COSTS: Final = {"TradesHistory": 4, "CancelOrder": 0, "CancelAll": 0}  # every other call: 1
+
 # age in seconds → what it costs more; older than the last costs nothing more
 _AMEND: Final = ((5, 3), (10, 2), (15, 1))
 _CANCEL: Final = ((5, 8), (10, 6), (15, 5), (45, 4), (90, 2), (300, 1))
@@ -145,3 +147,19 @@ class RestLimits:
     def overrun(self, now_ns: int) -> None:
         """Kraken says that it is full."""
         self._counter.value = max(self._counter.now(now_ns), self._most)
+
+
+class RestPurse:
+    """`Purse` of REST calls by their methods."""
+
+    def __init__(self, of: Tier) -> None:
+        self._limits = RestLimits(of)
+
+    def wait_ns(self, name: str, now_ns: int) -> int:
+        return self._limits.wait_ns(_REST_COSTS.get(name, 1), now_ns)
+
+    def spend(self, name: str, now_ns: int) -> None:
+        self._limits.spend(_REST_COSTS.get(name, 1), now_ns)
+
+    def overrun(self, now_ns: int) -> None:
+        self._limits.overrun(now_ns)

@@ -8,31 +8,35 @@ other than our own pongs is a dead link (session.py has the same rule for the pu
 from typing import Final
 
 from connectors.events import Notice
+from connectors.exchange.account import Account
+from connectors.exchange.deadman import DeadMan
+from connectors.exchange.feeds import ANSWER_NS, SECOND, Feed, Stand
+from connectors.exchange.rest import Question, Reply, Rest
+from connectors.exchange.verdict import Next
 from connectors.session import PRIVATE, Output, Reconnect, Send
 from connectors.venues.kraken import private
-from connectors.venues.kraken.account import Account
-from connectors.venues.kraken.deadman import TIMEOUT_S, DeadMan
-from connectors.venues.kraken.errors import Next, classify
-from connectors.venues.kraken.feeds import ANSWER_NS, SECOND, Feed, Stand
-from connectors.venues.kraken.rest import Question, Reply, Rest
+from connectors.venues.kraken.errors import classify
+from connectors.venues.kraken.limits import EngineLimits
+from connectors.venues.kraken.liveness import PING_AFTER_NS, SILENCE_MAX_NS
 
-SILENCE_NS: Final = 3_500_000_000
-PING_AFTER_NS: Final = 2 * SECOND
 TOKEN_NS: Final = 15 * SECOND
 RETRY_NS: Final = 10 * SECOND
 OWN_IDS: Final = 10**9  # our own requests are numbered from here on, approvals below
 TOKEN: Final = "GetWebSocketsToken"  # noqa: S105 - a request's name
 TIMER: Final = "CancelAllOrdersAfter"
+TIMEOUT_S: Final = 60  # https://docs.kraken.com/api/docs/websocket-v2/cancel_after
+REFRESH_S: Final = 15
 _SECRET: Final = b'"token":"{secret:ws_token}"'
 
 
 class PrivateLink:
     """One session's private link; `why` says what is still missing before an order may leave on it."""
 
-    def __init__(self, account: Account, rest: Rest) -> None:
+    def __init__(self, account: Account, rest: Rest, engine: EngineLimits) -> None:
         self._account = account
         self._rest = rest
-        self.dead_man = DeadMan()
+        self._engine = engine
+        self.dead_man = DeadMan(account.venue, TIMEOUT_S, REFRESH_S)
         flags = b',"snap_orders":true,"snap_trades":true,"order_status":true,"ratecounter":true'
         self._feeds = {"executions": Feed("executions", flags), "balances": Feed("balances", b',"snapshot":true')}
         self._asked: dict[int, tuple[str, str, int]] = {}  # our own requests → (method, channel, when)
@@ -68,7 +72,7 @@ class PrivateLink:
 
     def is_sound(self, now_ns: int) -> bool:
         """Whether a cancel may go this way: REST is the other one."""
-        return self.is_open and self._has_token and now_ns - self._last_proof_ns <= SILENCE_NS
+        return self.is_open and self._has_token and now_ns - self._last_proof_ns <= SILENCE_MAX_NS
 
     def why(self, now_ns: int) -> str:
         """Why no order may leave on it; ""."""
@@ -81,7 +85,7 @@ class PrivateLink:
         missing = [feed.name for feed in self._feeds.values() if feed.stand is not Stand.LIVE]
         if missing:
             return f"not subscribed: {', '.join(missing)}"
-        if now_ns - self._last_proof_ns > SILENCE_NS:
+        if now_ns - self._last_proof_ns > SILENCE_MAX_NS:
             return "the private link is silent"
         return self.dead_man.why(now_ns)
 
@@ -90,7 +94,7 @@ class PrivateLink:
             return []
         is_subscribed = any(feed.stand is Stand.LIVE for feed in self._feeds.values())
         silent_ns = now_ns - (self._last_proof_ns if is_subscribed else self._last_frame_ns)
-        if silent_ns > SILENCE_NS:
+        if silent_ns > SILENCE_MAX_NS:
             return self._again(f"no frame for {silent_ns / SECOND:.1f} s")
         if self._reconnect_ns is not None and now_ns >= self._reconnect_ns:
             return self._again(self._problem)
@@ -118,12 +122,11 @@ class PrivateLink:
     # --- the token ---------------------------------------------------------------------------------------------------
 
     def _ask_token(self, now_ns: int) -> Send:
-        self._token, send = self._rest.ask(TOKEN, "", now_ns)
+        self._token, send = self._rest.ask(TOKEN, f"/0/private/{TOKEN}", "", now_ns)
         return send
 
     def renew(self, why: str, now_ns: int) -> list[Output]:
         """The token is no good: another one, once a connection; then from the beginning, after a while."""
-        self._account.token_why = ""
         if not self.is_open or self._token is not None:
             return []
         self._has_token = False
@@ -236,7 +239,7 @@ class PrivateLink:
         if error:
             feed.move(Stand.REFUSED)
             verdict = classify(error)
-            if verdict.next is Next.TOKEN:
+            if verdict.next is Next.RENEW:
                 return self.renew(error, now_ns)
             if verdict.next is Next.HALT:
                 return self._account.halt(error, f"{feed.name} is refused ({error})")
@@ -251,7 +254,7 @@ class PrivateLink:
         return out + self._arm(now_ns)
 
     def _threshold(self, told: int) -> list[Output]:
-        engine = self._account.engine
+        engine = self._engine
         if not 0 < told <= 10_000 or told == engine.threshold:
             return []
         before, engine.threshold = engine.threshold, told
@@ -275,4 +278,4 @@ class PrivateLink:
             return []
         if self.is_sound(now_ns):
             return [self._send(b"cancel_all_orders_after", "off", b'"timeout":0,' + _SECRET, now_ns)]
-        return [self._rest.ask(TIMER, "timeout=0", now_ns)[1]]
+        return [self._rest.ask(TIMER, f"/0/private/{TIMER}", "timeout=0", now_ns)[1]]

@@ -11,22 +11,13 @@ import msgspec
 
 from connectors.errors import InstrumentError, WireError
 from connectors.events import BookDelta, BookLost, BookSnapshot, InstrumentUpdate, Notice, VenueStatus
+from connectors.exchange.subscription import ANSWER_TIMEOUT_NS, SECOND, TICK_NS, UNREADABLE, State, Subscription
 from connectors.session import AUDIT, PUBLIC, Output, Reconnect, Send, SessionPlan, WakeAt
 from connectors.units import FloatGrid
 from connectors.venues.kraken import reading, wire
 from connectors.venues.kraken.audit import BookAudits
+from connectors.venues.kraken.liveness import NEVER_RETRIED, PING_AFTER_NS, SILENCE_MAX_NS
 from connectors.venues.kraken.reading import DEPTHS, levels
-from connectors.venues.kraken.subscription import (
-    ANSWER_TIMEOUT_NS,
-    NEVER_RETRIED,
-    PING_AFTER_NS,
-    SECOND,
-    SILENCE_MAX_NS,
-    TICK_NS,
-    UNREADABLE,
-    State,
-    Subscription,
-)
 from connectors.venues.kraken.wire import decode_book
 
 LINK = PUBLIC

@@ -8,6 +8,11 @@ from connectors.pool import DexVenue
 from connectors.session import Capabilities, MarketSession, SessionPlan, Venue
 from connectors.venues.solana.asked import asked
 
+CAPABILITIES = Capabilities(
+    depths=(20,), checksum=False, trades=False, onchain=True,
+    absent={"trades": "a swap moves the pool that is shown; single swaps are not told"},
+)  # fmt: skip
+
 
 def _market(plan: SessionPlan) -> MarketSession:
     try:
@@ -23,5 +28,5 @@ def _market(plan: SessionPlan) -> MarketSession:
 
 SOLANA = Venue(
     name=DexVenue.DEX_SOL.name.lower(), venue_id=int(DexVenue.DEX_SOL), public_url="",
-    capabilities=Capabilities(depths=(20,), checksum=False, onchain=True), market=_market, asked=asked,
+    capabilities=CAPABILITIES, market=_market, asked=asked,
 )  # fmt: skip

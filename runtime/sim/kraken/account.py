@@ -1,20 +1,17 @@
-"""One account: what it has, what open orders hold of it, and a ledger of every change. Pure.
-
-Every amount, of any asset, counts 10^-10. What is held cannot be spent twice: `free` never falls below zero.
-"""
+"""Kraken's account: it refuses in Kraken's words and keeps a ledger of every change. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
+from runtime.sim.exchange import account
+from runtime.sim.exchange.numbers import ONE, UNIT
 from runtime.sim.kraken.wire import Refuse
 
-UNIT: Final = 10
-"""Decimals of every amount."""
-ONE: Final = 10**UNIT
+__all__ = ["NO_FUNDS", "ONE", "UNIT", "Account", "LedgerEntry"]
+
 NO_FUNDS: Final = "EOrder:Insufficient funds"
 
 
@@ -31,40 +28,12 @@ class LedgerEntry(msgspec.Struct, frozen=True):
     balance: int
 
 
-class Account:
+class Account(account.Account):
     """Balances and holds, by asset."""
 
-    def __init__(self, balances: Mapping[str, int]) -> None:
-        self.balances = dict(balances)
-        self._holds: dict[str, tuple[str, int]] = {}
-        self.held: dict[str, int] = {}
-
-    def free(self, asset: str) -> int:
-        """What can still be promised to a new order."""
-        return self.balances.get(asset, 0) - self.held.get(asset, 0)
-
     def hold(self, order_id: str, asset: str, amount: int) -> None:
-        """From now on this order holds so much, whatever it held before. Raises Refuse when there is not enough."""
-        old_asset, old = self._holds.get(order_id, (asset, 0))
-        more = amount - (old if old_asset == asset else 0)
-        if more > 0 and more > self.free(asset):
-            raise Refuse(NO_FUNDS)
-        self.release(order_id)
-        if amount:
-            self._holds[order_id] = (asset, amount)
-            self.held[asset] = self.held.get(asset, 0) + amount
-
-    def of(self, order_id: str) -> int:
-        """What an order holds."""
-        return self._holds.get(order_id, ("", 0))[1]
-
-    def release(self, order_id: str) -> None:
-        """The order holds nothing any more."""
-        asset, amount = self._holds.pop(order_id, ("", 0))
-        if amount:
-            self.held[asset] -= amount
-
-    def change(self, asset: str, amount: int) -> int:
-        """Adds to a balance; what it is then."""
-        self.balances[asset] = self.balances.get(asset, 0) + amount
-        return self.balances[asset]
+        """As every account. Raises Refuse when there is not enough."""
+        try:
+            super().hold(order_id, asset, amount)
+        except account.NoFunds:
+            raise Refuse(NO_FUNDS) from None

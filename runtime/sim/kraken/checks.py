@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from runtime.sim.kraken.account import UNIT
+from runtime.sim.exchange.numbers import UNIT, cost_of
 from runtime.sim.kraken.order import NewSpec, Order
 from runtime.sim.kraken.wire import Refuse
 from runtime.sim.market import NS, SimPair
@@ -21,17 +21,6 @@ MODES: Final = {
     "limit_only": "EService:Market in limit_only mode",
 }
 REDUCE_ONLY: Final = "EOrder:Reduce only:No position exists"
-
-
-def cost_of(pair: SimPair, price: int, qty: int) -> int:
-    """price × qty in 10^-10 of the quote, at the pair's cost decimals, rounded down."""
-    step = int(10 ** (pair.price_precision + pair.qty_precision))
-    return price * qty * int(10**pair.cost_precision) // step * int(10 ** (UNIT - pair.cost_precision))
-
-
-def cost_up(pair: SimPair, price: int, qty: int) -> int:
-    """The same rounded up: what has to be held."""
-    return -cost_of(pair, -price, qty)
 
 
 def check_mode(system: str, spec: NewSpec) -> None:

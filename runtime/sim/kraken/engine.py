@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
+from runtime.sim.exchange.matching import Matcher
+from runtime.sim.exchange.numbers import cost_of, cost_up
 from runtime.sim.kraken import checks
 from runtime.sim.kraken.account import UNIT, Account, LedgerEntry
-from runtime.sim.kraken.matching import Matcher
 from runtime.sim.kraken.order import Amendment, Fill, NewSpec, Order
 from runtime.sim.kraken.rates import AMEND, CANCEL, EDIT, ONE, TIERS, Counter, penalty
 from runtime.sim.kraken.wire import Refuse
@@ -123,9 +124,9 @@ class Engine:
         if order.spec.side == "sell":
             return pair.base, left * 10 ** (UNIT - pair.qty_precision)
         if order.spec.order_type == "limit":
-            cost = checks.cost_up(pair, price, left)
+            cost = cost_up(pair, price, left)
         else:
-            cost = sum(checks.cost_up(pair, at, qty) for at, qty in self.matcher.walk(order))
+            cost = sum(cost_up(pair, at, qty) for at, qty in self.matcher.walk(order))
             cost = max(cost, order.spec.cash)
         return pair.quote, cost - (-cost * self.taker_ppm // PPM)
 
@@ -163,7 +164,7 @@ class Engine:
         pair, now_ns = order.pair, trade.ts_ns
         self.now_ns = now_ns
         step = 10 ** (UNIT - pair.cost_precision)
-        cost = checks.cost_of(pair, trade.price, qty)
+        cost = cost_of(pair, trade.price, qty)
         fee = cost * (self.maker_ppm if maker else self.taker_ppm) // PPM // step * step
         fill = Fill(
             exec_id=self._id("T"), trade_id=trade.trade_id, order_id=order_id, symbol=pair.symbol, side=order.spec.side,

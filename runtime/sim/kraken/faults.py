@@ -1,15 +1,6 @@
-"""What can go wrong at the simulated Kraken, as data: a table of names, and which of them are switched on. Pure.
+"""What can go wrong at the simulated Kraken, as data: a table of names. Pure. How one is written: `exchange/faults.py`.
 
-A fault is written `NAME[=VALUE][,KEY=N…][@AFTER_S]`, as `--fault` takes it and `Faults.switch` reads it:
-
-    close@3                         every connection is closed 3 s after it was opened
-    ack_lost,on=add_order,nth=2     the answer to the second add_order is never sent
-    ack_late=800,times=3            the next three answers come 800 ms late
-    delayed_visibility=5@10         from 10 s on REST lags 5 s behind the engine
-
-`on` takes one method's requests alone, `nth` begins with the n-th of them, `times` ends after so many (0: never),
-`connections` spares all but the first n connections. AFTER_S counts from the opening of the connection, or from the
-venue's start where a fault belongs to no connection.
+ack_lost,on=add_order,nth=2     the answer to the second add_order is never sent
 """
 
 from __future__ import annotations
@@ -17,24 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-import msgspec
+from runtime.sim.exchange import faults
+from runtime.sim.exchange.faults import Fault, Kind, check_system
 
-from runtime.sim.market import NS
-
-SYSTEMS: Final = ("online", "maintenance", "cancel_only", "post_only", "limit_only")
-
-
-class Kind(msgspec.Struct, frozen=True):
-    """`default` tells what VALUE is: an int, a text, or None where the fault takes none.
-
-    `times`: how often it strikes unless told otherwise, 0 always; `each`: counted for each connection by itself.
-    """
-
-    tells: str
-    default: int | str | None = None
-    times: int = 0
-    each: bool = False
-
+__all__ = ["FAULTS", "REQUESTS", "WORDS", "Fault", "Faults", "Kind", "check_system"]
 
 FAULTS: Final[dict[str, Kind]] = {
     # --- books ------------------------------------------------------------------------------------------------------
@@ -99,26 +76,11 @@ FAULTS: Final[dict[str, Kind]] = {
     "ban": Kind("EGeneral:Temporary lockout for every private request, new WebSocket connections are refused"),
 }  # fmt: skip
 
-
-class Fault(msgspec.Struct, kw_only=True):
-    """One fault that is switched on."""
-
-    name: str
-    value: int | str | None = None
-    on: str = ""
-    nth: int = 0
-    times: int = 0
-    connections: int = 0
-    after_ns: int = 0
-    seen: int = 0
-    fired: dict[int, int] = {}
-
-    @property
-    def number(self) -> int:
-        """VALUE as an integer, 0 where it is none."""
-        return self.value if isinstance(self.value, int) else 0
-
-
+WORDS: Final[Mapping[str, str]] = {
+    "add_order": "new", "batch_add": "new", "amend_order": "amend", "edit_order": "amend", "cancel_order": "cancel",
+    "batch_cancel": "cancel", "cancel_all": "cancel_all",
+}  # fmt: skip
+"""What a method is at every venue."""
 REQUESTS: Final = frozenset(
     {"add_order", "amend_order", "edit_order", "cancel_order", "cancel_all", "batch_add", "batch_cancel",
      "cancel_all_orders_after", "subscribe", "unsubscribe", "ping", "OpenOrders", "ClosedOrders", "QueryOrders",
@@ -128,108 +90,8 @@ REQUESTS: Final = frozenset(
 """What a fault may be limited to with `on`: of REST too, orders go by the socket's names."""
 
 
-class Faults:
+class Faults(faults.Faults):
     """Those that are switched on; several of one name may be, on different requests."""
 
     def __init__(self, *texts: str) -> None:
-        self._on: list[Fault] = []
-        for text in texts:
-            self.switch(text)
-
-    def switch(self, text: str) -> None:
-        """Switches a fault on, written as the module says. Raises ValueError."""
-        head, at, after = text.partition("@")
-        first, *options = head.split(",")
-        name, equals, value = first.partition("=")
-        given: dict[str, int | str] = {}
-        for option in options:
-            key, _, told = option.partition("=")
-            if key not in {"on", "nth", "times", "connections"}:
-                raise ValueError(f"{text!r}: an option is one of on, nth, times, connections, not {key!r}")
-            given[key] = told if key == "on" else _whole(text, told)
-        _check(text, given, value if equals else None)
-        after_ns = _nanoseconds(text, after) if at else 0
-        self.set(name, value if equals else None, after_ns=after_ns, **given)  # type: ignore[arg-type]
-
-    def set(
-        self, name: str, value: int | str | None = None, *, on: str = "", nth: int = 0, times: int | None = None,
-        connections: int = 0, after_ns: int = 0,
-    ) -> Fault:  # fmt: skip
-        """Switches one on; a text is read as the kind of its VALUE. Raises ValueError."""
-        kind = FAULTS.get(name)
-        if kind is None:
-            raise ValueError(f"there is no fault {name!r}; there are {', '.join(FAULTS)}")
-        if kind.default is None and value is not None:
-            raise ValueError(f"fault {name} takes no value, not {value!r}")
-        if value is None:
-            value = kind.default
-        elif isinstance(kind.default, int):
-            value = _whole(f"{name}={value}", str(value))
-        if name == "status":
-            check_system(str(value))
-        fault = Fault(
-            name=name, value=value, on=on, nth=nth, times=kind.times if times is None else times,
-            connections=connections, after_ns=after_ns,
-        )  # fmt: skip
-        self._on.append(fault)
-        return fault
-
-    def clear(self, name: str = "") -> None:
-        """Switches one off, or all."""
-        self._on = [fault for fault in self._on if name and fault.name != name]
-
-    def active(self, name: str, age_ns: int, index: int = 0, what: str = "") -> Fault | None:
-        """The fault if it is on for the `index`-th connection at that age; nothing is counted."""
-        return next((fault for fault in self._on if _meant(fault, name, age_ns, index, what)), None)
-
-    def fires(self, name: str, age_ns: int, index: int = 0, what: str = "") -> Fault | None:
-        """The fault if it strikes now; each question is one occasion and is counted."""
-        for fault in self._on:
-            if _meant(fault, name, age_ns, index, what):
-                fault.seen += 1
-                if fault.seen >= fault.nth:
-                    place = index if FAULTS[name].each else 0
-                    fault.fired[place] = fault.fired.get(place, 0) + 1
-                    return fault
-        return None
-
-
-def _check(text: str, given: Mapping[str, int | str], value: str | None) -> None:
-    """What would never strike is a mistake. Raises ValueError."""
-    on = str(given.get("on", ""))
-    if "on" in given and on not in REQUESTS:
-        raise ValueError(f"{text!r}: there is no request {on!r}; there are {', '.join(sorted(REQUESTS))}")
-    for key in ("nth", "times", "connections"):
-        if int(given.get(key, 1)) < (key != "times"):
-            raise ValueError(f"{text!r}: {key} counts from 1")
-    kind = FAULTS.get(text.partition("@")[0].partition(",")[0].partition("=")[0])
-    if kind is not None and "VALUE-th" in kind.tells and value is not None and _whole(text, value) < 1:
-        raise ValueError(f"{text!r}: VALUE is 1 or more")
-    if kind is not None and kind.default == "" and not value:
-        raise ValueError(f"{text!r}: needs a VALUE: {kind.tells}")
-
-
-def check_system(word: str) -> None:
-    """Raises ValueError for what is no state of the system."""
-    if word not in SYSTEMS:
-        raise ValueError(f"no state {word!r}; there are {', '.join(SYSTEMS)}")
-
-
-def _meant(fault: Fault, name: str, age_ns: int, index: int, what: str) -> bool:
-    if fault.name != name or age_ns < fault.after_ns:
-        return False
-    if fault.times and fault.fired.get(index if FAULTS[name].each else 0, 0) >= fault.times:
-        return False
-    return (not fault.on or fault.on == what) and (not fault.connections or index < fault.connections)
-
-
-def _whole(text: str, number: str) -> int:
-    try:
-        return int(number)
-    except ValueError:
-        raise ValueError(f"{text!r}: {number!r} is not an integer") from None
-
-
-def _nanoseconds(text: str, seconds: str) -> int:
-    whole, _, part = seconds.partition(".")
-    return _whole(text, whole or "0") * NS + _whole(text, part.ljust(9, "0")[:9] or "0")
+        super().__init__(*texts, table=FAULTS, words=WORDS, requests=REQUESTS)

@@ -97,6 +97,22 @@ class Order(msgspec.Struct, kw_only=True):
     def is_open(self) -> bool:
         return self.status in {"pending_new", "new", "partially_filled"}
 
+    @property
+    def qty_1e8(self) -> int:
+        return self.qty * int(10 ** (8 - self.pair.qty_precision))
+
+    @property
+    def cum_qty_1e8(self) -> int:
+        return self.cum_qty * int(10 ** (8 - self.pair.qty_precision))
+
+    @property
+    def left_1e8(self) -> int:
+        return self.left * int(10 ** (8 - self.pair.qty_precision))
+
+    @property
+    def px_1e9(self) -> int:
+        return self.price * int(10 ** (9 - self.pair.price_precision))
+
     def copy(self) -> Order:
         """As it is now, for a later look back."""
         return copy.copy(self)

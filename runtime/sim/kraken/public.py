@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from runtime.sim.kraken.history import Candle, History
+from runtime.sim.exchange.history import Candle, History
 from runtime.sim.kraken.wire import dump, number, raw
 from runtime.sim.ladder import SimTrade
 from runtime.sim.market import NS, SimBook, SimPair, exponent_text, rfc3339

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from runtime.sim.exchange.answer import HTML, JSON, REASONS, Answer
 from runtime.sim.kraken.desk import Asked
 from runtime.sim.kraken.rates import ONE, Counter
 from runtime.sim.kraken.restdata import PUBLIC, Query
@@ -17,22 +18,9 @@ from runtime.sim.market import NS
 if TYPE_CHECKING:
     from runtime.sim.kraken.venue import KrakenVenue
 
-JSON: Final = "application/json; charset=utf-8"
 UNKNOWN_METHOD: Final = "EGeneral:Unknown method"
-HTML: Final = "<html>\r\n<head><title>{0}</title></head>\r\n<body><center><h1>{0}</h1></center></body>\r\n</html>\r\n"
-REASONS: Final = {502: "502 Bad Gateway", 503: "503 Service Temporarily Unavailable", 504: "504 Gateway Time-out"}
 COSTS: Final = {"TradesHistory": 4, "Ledgers": 4, "QueryTrades": 4}
 DEADLINE_NS: Final = 2 * NS
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What a request gets; `is_lost`: the connection is cut instead; `delay_ns`: how long it takes."""
-
-    status: int
-    content_type: str
-    body: bytes
-    is_lost: bool = False
-    delay_ns: int = 0
 
 
 class Rest:

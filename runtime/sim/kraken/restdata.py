@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from runtime.sim.exchange.history import INTERVALS
 from runtime.sim.kraken.desk import Asked
-from runtime.sim.kraken.history import INTERVALS
 from runtime.sim.kraken.names import asset_altname, asset_key, find_pair, pair_altname, pair_key, pair_wsname
 from runtime.sim.kraken.public import QUOTE_DECIMALS
 from runtime.sim.kraken.wire import Refuse, plain, raw, scaled, seconds

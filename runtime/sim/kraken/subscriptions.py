@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from runtime.sim.exchange.history import INTERVALS
 from runtime.sim.kraken.books import DEPTHS, BookView, book_checksum, book_frame
-from runtime.sim.kraken.history import INTERVALS
 from runtime.sim.kraken.private import WARNINGS, Balances, Executions
 from runtime.sim.kraken.public import instrument_frame, ohlc_frame, ticker_frame, trade_frame
 

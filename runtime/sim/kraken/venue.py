@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
+from runtime.sim.exchange.answer import JSON, Answer
+from runtime.sim.exchange.history import History
 from runtime.sim.kraken.access import TRADING_PERMISSIONS, Access
 from runtime.sim.kraken.account import UNIT
 from runtime.sim.kraken.connection import Connection
 from runtime.sim.kraken.desk import Desk
 from runtime.sim.kraken.engine import Engine
 from runtime.sim.kraken.faults import Faults, check_system
-from runtime.sim.kraken.history import History
 from runtime.sim.kraken.public import instrument_frame, status_frame
 from runtime.sim.kraken.rates import TIERS
-from runtime.sim.kraken.rest import JSON, Answer, Rest
+from runtime.sim.kraken.rest import Rest
 from runtime.sim.kraken.trading import Trading
 from runtime.sim.kraken.wire import scaled
 from runtime.sim.market import NS, Market, MarketEvent, SimPair
@@ -31,6 +32,8 @@ WARM_UP_STEPS: Final = 200
 MAX_CATCH_UP_S: Final = 2
 DEFAULT_RATE_HZ: Final = 140
 DEFAULT_BALANCES: Final = {"USD": "1000000", "BTC": "10", "ETH": "200", "SOL": "5000", "DOGE": "5000000"}
+PUBLIC_PATH: Final = "/v2"
+PRIVATE_PATH: Final = "/auth/v2"
 CONNECTS: Final = 150
 CONNECTS_NS: Final = 600 * NS
 
@@ -43,6 +46,11 @@ class KrakenVenue:
     client after which its socket is closed, 0 never. `limits_connects`: 150 connections in ten minutes, then none for
     ten. `now_ns` starts it at once, else the first call does. Raises ValueError for what makes no sense.
     """
+
+    NAME: ClassVar[str] = "kraken"
+    LINKS: ClassVar[Mapping[str, str]] = {
+        "public": PUBLIC_PATH, "audit": PUBLIC_PATH, "private": PRIVATE_PATH, "rest": "",
+    }  # fmt: skip
 
     def __init__(
         self, *, seed: int = 0, now_ns: int | None = None, market: Market | None = None, faults: Faults | None = None,
@@ -93,11 +101,28 @@ class KrakenVenue:
         for left in range(WARM_UP_STEPS, 0, -1):  # some trades to put into the first snapshots
             self._note(self.market.step(now_ns - left * (self._interval_ns or NS // DEFAULT_RATE_HZ)))
 
+    # --- as every simulated exchange has it -------------------------------------------------------------------------
+
+    @classmethod
+    def faults_of(cls, *texts: str) -> Faults:
+        """Faults in this venue's words. Raises ValueError."""
+        return Faults(*texts)
+
+    @property
+    def links(self) -> Mapping[str, str]:
+        return self.LINKS
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        return {"key": self.access.key, "secret": self.access.secret}
+
     # --- doors ------------------------------------------------------------------------------------------------------
 
-    def refusal(self, now_ns: int) -> Answer | None:
+    def refusal(self, now_ns: int, path: str = "") -> Answer | None:
         """What a new WebSocket connection is answered instead of being accepted; each question is an attempt."""
         self._start(now_ns)
+        if path and not path.partition("?")[0].rstrip("/").endswith(PUBLIC_PATH):
+            return Answer(404, JSON, b"this venue speaks at /v2\n")
         age_ns = now_ns - self.started_ns
         if any(self.faults.fires(name, age_ns) for name in ("connect_refused", "ban")):
             return Answer(429, JSON, b"")
@@ -108,10 +133,11 @@ class KrakenVenue:
             self._connects, self._banned_ns = [], now_ns + CONNECTS_NS
         return Answer(429, JSON, b"") if now_ns < self._banned_ns else None
 
-    def connect(self, now_ns: int, *, is_private: bool = False) -> Connection:
-        """Accepts a client; the status frame waits in its `take`."""
+    def connect(self, now_ns: int, path: str = "", *, is_private: bool = False) -> Connection:
+        """Accepts a client, by its path or as it is said; the status frame waits in its `take`."""
         self._start(now_ns)
         self.advance(now_ns)
+        is_private = is_private or "/auth" in path.partition("?")[0]
         connection = Connection(self, self._opened, now_ns, is_private=is_private)
         self._opened += 1
         self._connections.append(connection)
@@ -158,7 +184,7 @@ class KrakenVenue:
                 heapq.heappop(self._later)[2](due)
             self.flush(now_ns)
             if self._interval_ns and self._step_ns <= due:
-                self._publish(self.market.step(self._step_ns), now_ns)
+                self.publish(self.market.step(self._step_ns), now_ns)
                 self._step_ns += self._interval_ns
                 self.flush(now_ns)
         self.now_ns = now_ns
@@ -183,7 +209,7 @@ class KrakenVenue:
         for trade in event.trades:
             self.history[event.symbol].add(trade)
 
-    def _publish(self, event: MarketEvent, now_ns: int) -> None:
+    def publish(self, event: MarketEvent, now_ns: int) -> None:
         self._note(event)
         for connection in list(self._connections):
             connection.on_event(event, now_ns)
@@ -201,7 +227,7 @@ class KrakenVenue:
             if connection.balances is not None and entries:
                 connection.balances.tell(entries, now_ns)
         for symbol, trades in touched.items():
-            self._publish(MarketEvent(symbol, now_ns, (), tuple(trades)), now_ns)
+            self.publish(MarketEvent(symbol, now_ns, (), tuple(trades)), now_ns)
 
     def set_status(self, system: str, now_ns: int) -> None:
         """The system's state: online, maintenance, cancel_only, post_only, limit_only. Raises ValueError."""

@@ -1,0 +1,1 @@
+"""What sessions of central exchanges share; nothing here knows one of them."""

@@ -1,0 +1,310 @@
+"""The trading session against the simulated OKX, written by somebody else from the same documentation.
+
+Pure on both sides: bytes are carried over by hand, in virtual time. Whatever goes wrong on the way, in the end every
+order is what the venue says it is, every execution was told, and no order ended without proof.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from connectors.events import Doubt, ExecReport, ExecType, InstrumentUpdate, Movement, OrderStatus, Picture, Ready
+from connectors.instrument import Instrument
+from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder, OrderType
+from connectors.session import CALLS, PRIVATE, REST, Output, Reconnect, Send, SessionPlan, TradingPlan, Unsigned
+from connectors.venues.okx import VENUE
+from connectors.venues.okx.session import OkxMarket
+from runtime.sim.frames import Close
+from runtime.sim.okx.venue import OkxVenue
+from tests.support.okx_frames import SECOND, T0, of
+
+MS = 10**6
+OVER = {ExecType.REJECTED, ExecType.CANCELED, ExecType.EXPIRED}
+SEEDS = int(os.environ.get("VENUEGATE_OKX_SEEDS", "1"))
+
+
+def metadata(seed: int) -> Instrument:
+    """As the market session reads it from the venue's own list."""
+    venue = OkxVenue(now_ns=T0, seed=seed, rate_hz=0)
+    answer = venue.rest("GET", "/api/v5/public/instruments?instType=SPOT", {}, b"", T0)
+    market = OkxMarket(SessionPlan(((0, "BTC/USDT"),), 10))
+    market.open(T0)
+    frame = f"1 {answer.status}\n".encode() + answer.body
+    (told,) = of(InstrumentUpdate, market.receive(frame, T0, CALLS))
+    return told.definition
+
+
+class World:
+    """One session and one venue; `out`: everything that the session said."""
+
+    def __init__(self, *faults: str, seed: int = 5, **options: Any) -> None:
+        self.venue = OkxVenue(now_ns=T0, seed=seed, faults=list(faults), rate_hz=0, **options)
+        instrument = metadata(seed)
+        assert VENUE.trading is not None
+        self.trading = VENUE.trading
+        self.session = self.trading.session(TradingPlan(((0, "BTC/USDT"),), [instrument], "vg", {}))
+        self.secrets = self.venue.credentials
+        self.now_ns, self.nonce, self.approvals = T0, 0, 0
+        self.tick_ns = T0
+        self.socket: Any = None
+        self.redial_ns: int | None = None
+        self.why: str | None = None
+        self.out: list[Output] = []
+        self.answers: list[bytes] = []
+        self.carry(self.session.start(self.now_ns))
+        self.dial()
+
+    # --- hands -----------------------------------------------------------------------------------------------------
+
+    def dial(self) -> None:
+        self.redial_ns = None
+        if self.venue.refusal(self.now_ns) is not None:
+            self.redial_ns = self.now_ns + SECOND
+            return
+        self.socket = self.venue.connect(self.now_ns, OkxVenue.LINKS["private"])
+        self.carry(self.session.open(self.now_ns, PRIVATE))
+
+    def cut(self) -> None:
+        if self.socket is not None:
+            self.venue.disconnect(self.socket)
+            self.socket = None
+            self.redial_ns = self.now_ns + SECOND
+            self.carry(self.session.close(self.now_ns, PRIVATE))
+
+    def carry(self, outputs: list[Output]) -> None:
+        """As the engine does: where there is doubt, and whenever orders may leave again, it looks."""
+        self.out += outputs
+        for output in outputs:
+            if isinstance(output, Ready):
+                self.why = output.why
+            if isinstance(output, Doubt) or (isinstance(output, Ready) and not output.why):
+                self.carry(self.session.look(0, self.now_ns))
+            elif isinstance(output, Send) and output.link == REST:
+                self.ask(output.data)
+            elif isinstance(output, Send) and self.socket is not None:
+                self.socket.receive(self.filled(output.data).decode(), self.now_ns)
+            elif isinstance(output, Reconnect):
+                self.cut()
+
+    def filled(self, data: bytes) -> bytes:
+        for name in ("key", "passphrase"):
+            data = data.replace(b"{secret:%s}" % name.encode(), self.secrets[name].encode())
+        assert self.trading.seal is not None
+        return self.trading.seal(data, self.secrets, self.now_ns)
+
+    def ask(self, data: bytes) -> None:
+        head, _, body = data.partition(b"\n")
+        number, method, path, *skew = head.decode().split(" ")
+        self.nonce += 1
+        request = Unsigned(
+            method=method, path=path, body=body, host="localhost", nonce=self.nonce,
+            now_ns=self.now_ns + (int(skew[0]) * MS if skew else 0),
+        )  # fmt: skip
+        signed = self.trading.sign(request, self.secrets)
+        lower = {name.lower(): value for name, value in signed.headers.items()}
+        answer = self.venue.rest(method, signed.path, lower, signed.body or b"", self.now_ns)
+        frame = f"{number} 0\nno answer: the connection was cut".encode()
+        if not answer.is_lost:
+            frame = f"{number} {answer.status}\n".encode() + answer.body
+        self.venue.later(self.now_ns + 5 * MS + answer.delay_ns, lambda _: self.answers.append(frame))
+
+    def wait(self, seconds: float, step_ms: int = 10) -> None:
+        """So many milliseconds at a time; the session's tick twice a second."""
+        end_ns = self.now_ns + int(seconds * SECOND)
+        while self.now_ns < end_ns:
+            self.now_ns += step_ms * MS
+            self.venue.advance(self.now_ns)
+            come, self.answers = self.answers, []
+            for frame in come:
+                self.carry(self.session.receive(frame, self.now_ns, REST))
+            while self.socket is not None and (frames := self.socket.take()):
+                for frame in frames:
+                    if isinstance(frame, Close):
+                        self.cut()
+                        break
+                    data = frame.encode() if isinstance(frame, str) else frame
+                    if isinstance(data, bytes):
+                        self.carry(self.session.receive(data, self.now_ns, PRIVATE))
+                    if self.socket is None:
+                        break
+            if self.redial_ns is not None and self.now_ns >= self.redial_ns:
+                self.dial()
+            if self.now_ns >= self.tick_ns:
+                self.tick_ns = self.now_ns + SECOND // 2
+                self.carry(self.session.tick(self.now_ns))
+
+    def approve(self, order: Any) -> Approved[Any]:
+        self.approvals += 1
+        return Approved(order, approval=self.approvals, now_ns=self.now_ns, checks=31)
+
+    # --- orders ----------------------------------------------------------------------------------------------------
+
+    def touch(self) -> tuple[int, int]:
+        book = self.venue.market.book("BTC/USDT")
+        unit = 10 ** (9 - self.venue.pairs["BTC/USDT"].price_precision)
+        return book.bids.price(0) * unit, book.asks.price(0) * unit
+
+    def new(self, name: str, px: int, kind: OrderType = OrderType.LIMIT, qty: int = 1_000_000, side: int = 1) -> None:
+        order = NewOrder(name, 0, 0, 1, side, 0 if kind is OrderType.MARKET else px, qty, int(kind))
+        self.carry(self.session.submit(self.approve(order), self.now_ns))
+
+    def amend(self, name: str, px: int, qty: int) -> None:
+        self.carry(self.session.amend(self.approve(AmendOrder(name, 0, 0, 1, 1, px, qty, "a")), self.now_ns))
+
+    def cancel(self, name: str) -> None:
+        self.carry(self.session.cancel(self.approve(CancelOrder(name, 0, 0, 1, "c")), self.now_ns))
+
+    # --- what was told ---------------------------------------------------------------------------------------------
+
+    def reports(self, name: str) -> list[ExecReport]:
+        return [one for one in of(ExecReport, self.out) if one.client_order_id == name]
+
+    def fills(self) -> dict[str, int]:
+        """exec_id → quantity, as reports and pictures told it."""
+        told = {one.exec_id: one.last_qty_1e8 for one in of(ExecReport, self.out) if one.exec_id}
+        for picture in of(Picture, self.out):
+            told |= {trade.exec_id: trade.qty_1e8 for trade in picture.trades}
+        return told
+
+    def ends(self) -> dict[str, str]:
+        """Name → how it ended, as reports, and after them the last picture, told it."""
+        found: dict[str, str] = {}
+        for one in of(ExecReport, self.out):
+            if one.exec_type in OVER:
+                found[one.client_order_id] = str(one.exec_type)
+            elif one.exec_type is ExecType.TRADE and one.leaves_qty_1e8 == 0:
+                found[one.client_order_id] = "filled"
+        last = of(Picture, self.out)[-1]
+        return {one.client_order_id: str(one.status) for one in last.closed} | found
+
+
+def play(world: World, seed: int, orders: int = 8) -> list[str]:
+    """Some orders of every kind, amended, cancelled, filled."""
+    rng = random.Random(seed)
+    names = []
+    for k in range(orders):
+        bid, ask = world.touch()
+        kind = rng.choice(list(OrderType))
+        px = rng.choice((bid - 10**12, bid, ask)) // 10**8 * 10**8
+        names.append(f"vg1a2b3c-{k + 1}")
+        world.new(names[-1], px, kind)
+        world.wait(rng.choice((0.01, 0.05, 0.3)))
+        if rng.random() < 0.4:
+            world.amend(rng.choice(names), (bid - 2 * 10**12) // 10**8 * 10**8, 2_000_000)
+        if rng.random() < 0.4:
+            world.cancel(rng.choice(names))
+        world.wait(rng.choice((0.01, 0.3, 2)))
+    return names
+
+
+FAULTS = [
+    "ack_lost", "ack_lost,on=cancel", "ack_late=800,times=3", "ack_late=9000", "response_lost",
+    "executions_first,times=0", "engine_late=1000,times=0", "engine_late=6000", "rate_limit,times=2", "refuse",
+    "busy_live,times=3", "login_refused,nth=2", "fill_before_ack", "fill_after_cancel_ack", "cancel_reject_after_fill",
+    "partial_then_cancel", "duplicate_fill", "reordered_fill", "dropped_fill", "executions_late=1500",
+    "executions_off@3", "delayed_visibility=5", "gateway_error,times=3", "gateway_error_live,times=2",
+    "rest_lost,times=3", "rest_late=2000", "http_429,times=2", "rest_rate_limit,times=2", "close@4", "reset@4",
+    "half_frame@4", "garbage_frame@4", "mute@4", "no_pong", "clock_skew=2000", "clock_skew=-45000", "notice@4",
+    "amend_fails",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", ["", *FAULTS])
+@pytest.mark.parametrize("seed", range(1, SEEDS + 1))
+def test_in_the_end_everything_is_what_the_venue_says(fault: str, seed: int) -> None:
+    world = World(*([fault] if fault else []), seed=seed)
+    world.wait(12, step_ms=50)
+    names = play(world, seed)
+    world.venue.faults.clear()
+    world.wait(100, step_ms=100)
+    world.carry(world.session.look(0, world.now_ns))
+    world.wait(30, step_ms=100)
+    last = of(Picture, world.out)[-1]
+    by_name = {order.spec.cl_ord_id: order for order in world.venue.engine.orders.values()}
+    ends = world.ends()
+    for name in names:
+        truth, told = by_name.get(name.replace("-", "")), world.reports(name)
+        if truth is None:  # it never reached the engine: nobody may have seen it there
+            assert not {ExecType.NEW, ExecType.TRADE} & {one.exec_type for one in told}, (name, told)
+            continue
+        if truth.status in ("new", "partially_filled"):
+            assert name not in ends, (name, truth, told)
+            assert name in {one.client_order_id for one in last.open}
+        else:
+            assert ends[name] == truth.status, (name, truth.status, told)
+    venue_fills = Counter(fill.qty_1e8 for fill in world.venue.engine.fills.values())
+    assert Counter(world.fills().values()) == venue_fills
+    counted = Counter(one.exec_id for one in of(ExecReport, world.out) if one.exec_id)
+    assert all(count == 1 for count in counted.values())
+    assert len({one.ref for one in of(Movement, world.out) if one.kind == "base"}) == sum(venue_fills.values())
+    assert world.why == ""
+
+
+def test_the_venue_refuses_nothing_for_its_form_or_rate() -> None:
+    """Orders at the limit that we keep ourselves, each amended and cancelled young: no word of OKX's."""
+    world = World()
+    world.wait(5)
+    bid, _ = world.touch()
+    far = (bid - 10**12) // 10**8 * 10**8
+    sent = 0
+    for k in range(1, 120):
+        before = len(world.out)
+        world.new(f"vg1a2b3c-{k}", far, OrderType.POST_ONLY)
+        world.wait(0.01)
+        if any(b'"op":"order"' in send.data for send in of(Send, world.out[before:])):
+            sent += 1
+            world.amend(f"vg1a2b3c-{k}", far - 10**12, 2_000_000)
+            world.wait(0.02)
+            world.cancel(f"vg1a2b3c-{k}")
+    world.wait(3)
+    told = [one for one in of(ExecReport, world.out) if one.text and one.exec_type is not ExecType.CANCELED]
+    assert [one for one in told if not one.text.startswith("never sent: okx takes")] == []
+    assert world.venue.engine.open == {}
+    assert 10 <= sent < 119
+
+
+def test_without_a_link_cancels_go_over_http_and_a_look_tells() -> None:
+    world = World()
+    world.wait(5)
+    bid, _ = world.touch()
+    world.new("vg1a2b3c-1", (bid - 10**12) // 10**8 * 10**8)
+    world.wait(1)
+    world.cut()
+    world.redial_ns = None
+    world.cancel("vg1a2b3c-1")
+    world.wait(10)
+    assert world.venue.engine.open == {}
+    (closed,) = [one for one in of(Picture, world.out)[-1].closed if one.client_order_id == "vg1a2b3c-1"]
+    assert closed.status is OrderStatus.CANCELED
+
+
+def test_a_session_that_is_gone_leaves_nothing_open() -> None:
+    """The dead-man's switch: nobody ticks any more, and within a minute OKX cancels."""
+    world = World()
+    world.wait(5)
+    bid, _ = world.touch()
+    world.new("vg1a2b3c-1", (bid - 10**12) // 10**8 * 10**8)
+    world.wait(20, step_ms=100)
+    assert world.venue.engine.open != {}
+    for _ in range(61):
+        world.now_ns += SECOND
+        world.venue.advance(world.now_ns)
+    assert world.venue.engine.open == {}
+
+
+def test_a_flat_end_disarms_and_another_end_does_not() -> None:
+    world = World()
+    world.wait(5)
+    world.carry(world.session.stop(world.now_ns, is_flat=True))
+    world.wait(1)
+    assert world.venue.engine.trigger_ns == 0
+    open_end = World()
+    open_end.wait(5)
+    open_end.carry(open_end.session.stop(open_end.now_ns, is_flat=False))
+    open_end.wait(1)
+    assert open_end.venue.engine.trigger_ns > 0
