@@ -221,20 +221,30 @@ class TextGrid(FloatGrid):
         for level in raw:
             price, qty = level[0], level[1]
             px, sz = px_of.get(price), sz_of.get(qty)
-            if px is None or sz is None:
-                px, sz = self._read(price, qty)
+            if px is None:
+                px = self._price(price, qty)
+            if sz is None:
+                sz = self._size(price, qty)
             out.append((px, sz))
         return out
 
-    def _read(self, price: str, qty: str) -> tuple[int, int]:
-        """One level with a text that was not seen lately. Raises NumberError."""
-        t, u = _proved(price, self.price_power, self.price_max), _proved(qty, self.size_power, self.size_max)
-        px, sz = (t * self.price_factor, u * self.size_factor) if t > 0 and u >= 0 else self.exact_level(price, qty)
-        for kept, text, number in ((self._px_of, price, px), (self._sz_of, qty, sz)):
-            if len(kept) >= _PRICES_KEPT:
-                kept.clear()
-            kept[text] = number
-        return px, sz
+    def _price(self, price: str, qty: str) -> int:
+        """A price whose text was not seen lately. Raises NumberError."""
+        t = _proved(price, self.price_power, self.price_max)
+        px = t * self.price_factor if t > 0 else self.exact_level(price, qty)[0]
+        if len(self._px_of) >= _PRICES_KEPT:
+            self._px_of.clear()
+        self._px_of[price] = px
+        return px
+
+    def _size(self, price: str, qty: str) -> int:
+        """A size whose text was not seen lately. Raises NumberError."""
+        u = _proved(qty, self.size_power, self.size_max)
+        sz = u * self.size_factor if u >= 0 else self.exact_level(price, qty)[1]
+        if len(self._sz_of) >= _PRICES_KEPT:
+            self._sz_of.clear()
+        self._sz_of[qty] = sz
+        return sz
 
 
 def _proved(text: str, power: float, most: int) -> int:

@@ -103,7 +103,7 @@ def listing() -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for name in registry.names():
         if ":" in name:
-            found[name] = {"problem": "a family of venues: certify one of them by its name"}
+            found[name] = {"problem": "a family: any of its venues in the place of NAME"}
             continue
         try:
             venue = registry.load(name)

@@ -33,6 +33,7 @@ _NO_CHECK: Final = frozenset(
 CHECKS_OF_AN_ORDER: Final = len(DenyReason) - len(_NO_CHECK)
 CHECKS_OF_A_CANCEL: Final = 1
 WAITING_MAX: Final = 10_000  # approvals whose bytes have not left; no outbox is ever as long
+LATE_MAX: Final = 1_000  # cancels that a session keeps for later; beyond them the oldest is forgotten
 _SHOWN_MAX: Final = 80
 _CANCELS: Final = frozenset({"cancel", "cancel_all"})
 _SIDES: Final = {1: "buy", -1: "sell"}
@@ -68,6 +69,7 @@ class Tap:
         self._silent, self._lowering = frozenset(silent), frozenset(lowering)
         self._instruments, self._venue_ids = instruments, venue_ids
         self._waiting: dict[int, Waiting] = {}
+        self._late: dict[int, Waiting] = {}  # cancels without bytes in their own turn: they may leave in a later one
         self._last = 0  # the highest approval there was
         self.difference = ""
         self.passed = 0
@@ -91,8 +93,14 @@ class Tap:
         self._waiting[number] = Waiting(number, venue, symbol, asked, approved.checks)
 
     def dropped(self, approval: int) -> None:
-        """Its bytes were thrown away and will never leave."""
-        self._waiting.pop(approval, None)
+        """No bytes of it are in the turn that approved it. Of a cancel they may still come, once: a session keeps one
+        back until the venue has told the order's id (Coinbase). An order's or an amend's will never leave.
+        """
+        one = self._waiting.pop(approval, None)
+        if one is not None and one.asked.what in _CANCELS:
+            if len(self._late) >= LATE_MAX:
+                del self._late[next(iter(self._late))]
+            self._late[approval] = one
 
     def unsent(self, what: str, client_order_id: str) -> None:
         """The outbox threw away this order's new or amend: with a new order everything that waits for it."""
@@ -102,11 +110,11 @@ class Tap:
             if one.asked.client_order_id == client_order_id and what in ("new", one.asked.what)
         ]
         for approval in gone:
-            self.dropped(approval)
+            self._taken(approval)
 
     def waiting(self, approval: int) -> Waiting | None:
         """What the bytes of this approval must ask for, while they have not left."""
-        return self._waiting.get(approval)
+        return self._waiting.get(approval) or self._late.get(approval)
 
     def open(self) -> list[Waiting]:
         """Approvals whose bytes have not left, the oldest first."""
@@ -143,11 +151,11 @@ class Tap:
             found = reader(data)
         except Exception as error:  # noqa: BLE001 - whatever the reader made of it, it could not be read
             for one in approvals:
-                self._waiting.pop(one, None)
+                self._taken(one)
             return self._latch(f"bytes for {venue} cannot be read ({str(error)[:_SHOWN_MAX]}): {_shown(data)}")
         if not found and not approval:
             return ""
-        expected = [self._waiting.pop(one, None) for one in approvals]
+        expected = [self._taken(one) for one in approvals]
         problem = self._problem(venue, found, approvals, expected)
         if problem:
             return self._latch(f"{problem}: {_shown(data)}")
@@ -155,6 +163,10 @@ class Tap:
             return f"nothing but cancels leaves since: {self.difference}"
         self.passed += 1
         return ""
+
+    def _taken(self, approval: int) -> Waiting | None:
+        """Used, or gone for good."""
+        return self._waiting.pop(approval, None) or self._late.pop(approval, None)
 
     def _problem(
         self, venue: str, found: list[Asked], approvals: tuple[int, ...], expected: list[Waiting | None]

@@ -176,7 +176,13 @@ class Executions:
 
     def _new(self, told: Told, known: Known, now_ns: int) -> list[Output]:
         self._learn(told, known)
-        return self._requests.acknowledged(known, told.ts_ns, now_ns) if known.is_ours else []
+        if not known.is_ours:
+            return []
+        if known.is_done and not known.is_acked:  # told as refused, or as never there: once is enough
+            known.is_acked = True
+            self._account.look_why = f"{known.name} was told as refused, and it lives"
+            return [Notice("error", f"{self._account.venue}: {self._account.look_why}")]
+        return self._requests.acknowledged(known, told.ts_ns, now_ns)
 
     def _status(self, told: Told, known: Known, now_ns: int) -> list[Output]:
         del now_ns
@@ -212,16 +218,25 @@ class Executions:
             notices.append(Notice("warning", f"{account.venue}: {account.look_why}"))
         known.traded_1e8 += qty
         known.cum_1e8 = max(known.cum_1e8, cum)
+        total = self._total(told, known)
         out.append(
             ExecReport(
                 client_order_id=known.name, exec_type=ExecType.TRADE, instrument=known.instrument,
                 venue_order_id=known.venue_id, exec_id=told.exec_id, last_qty_1e8=qty, last_px_1e9=px,
-                cum_qty_1e8=cum, leaves_qty_1e8=max(known.qty_1e8 - cum, 0), fee_1e9=fee, ts_venue_ns=told.ts_ns,
+                cum_qty_1e8=cum, leaves_qty_1e8=max(total - cum, 0), fee_1e9=fee, ts_venue_ns=told.ts_ns,
             )
         )  # fmt: skip
-        if cum >= known.qty_1e8:
+        if cum >= total:
+            known.qty_1e8 = total
             self._requests.over(known)
         return [*out, *notices, *self._waited(known)]
+
+    @staticmethod
+    def _total(told: Told, known: Known) -> int:
+        """The order's total when it traded: an amend's own news may come after its first fill. Where the venue does not
+        say what was filled by then, its total may be older than our count, and ends nothing that we know to be more."""
+        total = size_of(known.instrument, told.qty) if told.qty is not None else 0
+        return total if total and told.cum is not None else max(total, known.qty_1e8)
 
     def _waited(self, known: Known) -> list[Output]:
         """The end that this trade was the last one of."""
@@ -273,10 +288,13 @@ class Executions:
                 return out
             known.cum_1e8 = size_of(known.instrument, said(told.cum))
         self._requests.over(known)
+        was_there, known.is_acked = known.is_acked or known.cum_1e8 > 0, True
         if is_filled:
+            if known.is_ours and known.cum_1e8 < known.qty_1e8:  # lowered, and the amend's own news never came
+                account.look_why = f"{known.name} is filled, with less than was known of"
             return out
         kind = _ENDS[told.kind]
-        if kind is ExecType.REJECTED and (known.is_acked or known.cum_1e8):
+        if kind is ExecType.REJECTED and was_there:
             kind = ExecType.CANCELED  # it had begun
         return [*out, report(known, kind, told.reason, told.code, told.ts_ns)]
 

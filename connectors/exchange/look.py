@@ -61,6 +61,7 @@ class Look:
         self._purse = purse
         self._classify = classify
         self._wanted_ns: int | None = None  # since when, of the look after this one
+        self._since_ns = 0  # of the look under way, by our clock
         self._now: Pages | None = None
         self._asking: Sequence[Part] = ()
         self._question: Question | None = None
@@ -90,7 +91,8 @@ class Look:
             if now_ns < self._not_before_ns:
                 return [WakeAt(self._not_before_ns)]
             self._asking = self._parts()
-            self._now, self._wanted_ns = Pages(self._wanted_ns), None
+            self._since_ns, self._wanted_ns = self._wanted_ns, None
+            self._now = Pages(max(self._since_ns - self._rest.behind_ns, 0))
         return self._ask(self._now, now_ns)
 
     def _ask(self, pages: Pages, now_ns: int) -> list[Output]:
@@ -143,7 +145,7 @@ class Look:
         """The whole look fails: a picture of parts is none."""
         self._question = None
         if self._now is not None:
-            self.want(self._now.since_ns)
+            self.want(self._since_ns)
             self._now = None
         wait_ns = min(RETRY_FIRST_NS << self._failures, RETRY_MAX_NS)
         self._failures = min(self._failures + 1, 8)
@@ -170,7 +172,7 @@ class Look:
                 fee, _ = fee_in_quote(account.venue, told, ours, price_of(ours.instrument, said(told.last_px)))
                 trades.append(trade_of(told, ours, fee))
         picture = Picture(
-            venue=account.venue, asked_ns=pages.asked_ns, since_ns=pages.since_ns,
+            venue=account.venue, asked_ns=pages.asked_ns, since_ns=self._since_ns,
             open=told_open, closed=told_closed, trades=tuple(trades),
             balances=tuple(sorted(pages.totals.items())),
         )  # fmt: skip

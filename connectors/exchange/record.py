@@ -33,7 +33,8 @@ class RecordOrder(msgspec.Struct, frozen=True, kw_only=True):
 class Pages:
     """What one look has read so far: by the venue's id, by `exec_id`, by currency.
 
-    `cursor`, `offset`, `page`, `promised`: the place in the list that is being read; every list begins with none.
+    `since_ns`: from when on, by the venue's clock. `cursor`, `offset`, `page`, `promised`: the place in the list that
+    is being read; every list begins with none.
     """
 
     def __init__(self, since_ns: int) -> None:

@@ -215,6 +215,7 @@ class Requests:
         That it is over the record tells, not this: what the stream may still say of it counts.
         """
         if is_over:
+            known.is_acked = True  # whatever the stream may still say of its beginning is no news
             self._forget(known)
             return []
         is_new = any(request.kind == "new" and known in request.orders for request in self._all())

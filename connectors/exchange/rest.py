@@ -74,6 +74,11 @@ class Rest:
         self._link = link
         self._open: dict[int, Question] = {}
 
+    @property
+    def behind_ns(self) -> int:
+        """How far the venue's clock may be behind ours: what it dates so much earlier happened at the same time."""
+        return self._skew.behind_ns if self._skew is not None else 0
+
     def ask(
         self, name: str, head: str, body: str, now_ns: int, approval: int = 0, carry: object = None
     ) -> tuple[Question, Send]:

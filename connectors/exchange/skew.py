@@ -40,6 +40,11 @@ class Skew:
         """Whole milliseconds, towards 0."""
         return self.ns // _MS if self.ns >= 0 else -(-self.ns // _MS)
 
+    @property
+    def behind_ns(self) -> int:
+        """How far the venue's clock may be behind ours, at the most; 0: it is not."""
+        return max(self.sure_ns - self.ns, 0) if self.sure_ns >= 0 else 0
+
     def is_due(self, now_ns: int) -> bool:
         """Whether the venue should be asked for its time: at first, then every five minutes."""
         return self._asked_ns is None or now_ns - self._asked_ns >= EVERY_NS

@@ -149,14 +149,21 @@ async def _open_orders(exchange: Any, call: dict[str, Any]) -> list[dict[str, An
 
 
 async def _closed_orders(exchange: Any, call: dict[str, Any]) -> list[dict[str, Any]]:
-    """Filled and cancelled ones: some exchanges list them apart, some only together with open ones."""
+    """Filled and cancelled ones: some exchanges list them apart, some only together with open ones.
+
+    Where one of two lists goes on behind this page, nothing younger than what it ends with is told of the other: the
+    next page begins there.
+    """
     names = ("fetchClosedOrders", "fetchCanceledOrders") if exchange.has.get("fetchClosedOrders") else ("fetchOrders",)
     methods = [name for name in names if exchange.has.get(name)]
     found: dict[str, dict[str, Any]] = {}
+    ends: list[int] = []
     for name in methods:
-        for one in await getattr(exchange, name)(call["symbol"], call["since"], call["limit"]):
-            found[str(one.get("id"))] = order(one)
-    return list(found.values())
+        page = [order(one) for one in await getattr(exchange, name)(call["symbol"], call["since"], call["limit"])]
+        if len(page) >= call["limit"]:
+            ends.append(max(one["ms"] for one in page))
+        found |= {one["id"]: one for one in page}
+    return [one for one in found.values() if not ends or one["ms"] <= min(ends)]
 
 
 async def _my_trades(exchange: Any, call: dict[str, Any]) -> list[dict[str, Any]]:

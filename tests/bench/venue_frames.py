@@ -1,4 +1,4 @@
-"""Frames of the native venues for `venues.py`: a seeded minute of each simulator, and recordings where they are there."""
+"""Frames of the native venues for `venues.py`: of each simulator, by seed, and recordings where they are there."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Feed(msgspec.Struct, frozen=True):
 
 def simulated(name: str, seconds: float = 0) -> Feed:
     """One market of the simulated venue, in virtual time, so long that there are some hundred book messages."""
-    seconds = seconds or (30 if name in _PUSHED else 10)
+    seconds = seconds or (20 if name in _PUSHED else 6)
     line = VenueLine(name, 7, rate_hz=RATE_HZ, depth=DEPTH, markets=1)
     line.run(seconds)
     instrument = line.engine.instruments[0]

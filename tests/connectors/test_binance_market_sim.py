@@ -129,9 +129,13 @@ class World:
             assert book.asks[:10] == [(price * px, qty * sz) for price, qty in truth.asks.top(10)]
 
     def settle(self, seconds: float) -> None:
-        """No fault any more; then the market stands still, so that everything is told."""
+        """No fault any more; within so many seconds every book stands, and where the market rests it is the venue's."""
         self.venue.faults.clear()
-        self.wait(seconds, is_checked=False)
+        for _ in range(int(seconds)):
+            self.wait(1, is_checked=False)
+            if all(book.valid for book in self.books):
+                break
+        self.wait(3, is_checked=False)
         self.rest()
         assert all(book.valid for book in self.books)
 

@@ -19,7 +19,7 @@ from connectors.orders import AmendOrder, Approved, CancelOrder, NewOrder, Order
 from connectors.session import PRIVATE, REST, Output, Reconnect, Send, Stop, TradingPlan, Unsigned
 from connectors.venues.binance import VENUE
 from runtime.sim.binance import BinanceVenue
-from runtime.sim.frames import Close
+from runtime.sim.frames import Close, Ping
 from tests.support.binance_frames import SECOND, T0, of
 
 MS = 10**6
@@ -103,19 +103,22 @@ class World:
                 self.carry(self.session.receive(frame, self.now_ns, REST))
             while self.socket is not None and (frames := self.socket.take()):
                 for frame in frames:
-                    if isinstance(frame, Close):
-                        self.cut()
-                    elif isinstance(frame, str | bytes):
-                        data = frame.encode() if isinstance(frame, str) else frame
-                        self.carry(self.session.receive(data, self.now_ns, PRIVATE))
-                    else:
-                        self.socket.pong(frame.payload, self.now_ns)
+                    self.hear(frame)
                     if self.socket is None:
                         break
             if self.redial_ns is not None and self.now_ns >= self.redial_ns:
                 self.dial()
             if self.now_ns // (20 * MS) % 25 == 0:
                 self.carry(self.session.tick(self.now_ns))
+
+    def hear(self, frame: Any) -> None:
+        if isinstance(frame, Close):
+            self.cut()
+        elif isinstance(frame, Ping):
+            self.socket.pong(frame.payload, self.now_ns)
+        else:
+            data = frame.encode() if isinstance(frame, str) else frame
+            self.carry(self.session.receive(data, self.now_ns, PRIVATE))
 
     def approve(self, order: Any) -> Approved[Any]:
         self.approvals += 1

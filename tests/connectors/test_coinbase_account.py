@@ -22,7 +22,7 @@ OTHER = "22222222-0000-0000-0000-000000000000"
 @pytest.mark.parametrize(
     ("changes", "words"),
     [({"can_transfer": True}, "may take money away"), ({"can_trade": False}, "lacks trade"),
-     ({"can_view": False, "can_trade": False}, "lacks view and trade")],
+     ({"can_view": False, "can_trade": False}, "lacks view, trade")],
 )  # fmt: skip
 def test_a_key_that_may_too_much_or_too_little_ends_the_session(changes: Any, words: str) -> None:
     desk = Desk()

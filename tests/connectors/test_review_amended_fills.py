@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from connectors.events import ExecType
 from connectors.exchange.told import Kind
-from tests.connectors.test_exchange_trading import amend, kinds, open_order, reports
+from tests.connectors.test_exchange_trading import amend, doubts, kinds, open_order, reports
 from tests.support import bybit_account as bybit
 from tests.support import okx_account as okx
 from tests.support.trading_tiny import SECOND, Tiny
@@ -52,3 +52,51 @@ def test_a_late_fill_with_an_older_total_ends_nothing() -> None:
     known.cum_1e8 = 10**8  # a look saw more
     assert _trade(tiny, "0.5", None, "1") == [(ExecType.TRADE, 10**8, 10**8)]
     assert not known.is_done
+
+
+def test_okx_tells_an_amend_and_its_fill_in_one_message() -> None:
+    desk = okx.Desk().ready()
+    desk.resting()
+    (request,) = okx.said(desk.amend(qty_1e8=2 * okx.QTY), "amend-order")
+    desk.hear(okx.answer(request, (okx.TAG + "-1", "O1", "0")))
+    both = okx.filled(
+        okx.TAG + "-1", "0.0125", "0.0125", sz="0.025", state="partially_filled", amendResult="0", reqId=request["id"]
+    )
+    told = okx.reports(desk.hear(okx.orders(both)))
+    assert [one.exec_type for one in told] == [ExecType.REPLACED, ExecType.TRADE]
+    assert told[0].qty_1e8 == 2 * okx.QTY
+    assert told[1].leaves_qty_1e8 == okx.QTY
+    assert okx.reports(desk.wait(5)) == [], "the amend is answered"
+    (last,) = okx.reports(desk.hear(okx.orders(okx.filled(
+        okx.TAG + "-1", "0.0125", "0.025", "T2", sz="0.025", state="filled"
+    ))))  # fmt: skip
+    assert last.leaves_qty_1e8 == 0
+
+
+def test_bybit_tells_a_fill_before_the_amend() -> None:
+    desk = bybit.Desk().up().live()
+    desk.amend(px=62_000 * 10**9, qty=2_000_000)
+    desk.taken(desk.approvals, orderId="id-vg1a2b3c-1", orderLinkId="vg1a2b3c-1")
+    filled = bybit.execution(name="vg1a2b3c-1", execQty="0.01", orderQty="0.02", leavesQty="0.01")
+    out = desk.topic("execution", filled)
+    (trade,) = okx.reports(out)
+    assert (trade.exec_type, trade.cum_qty_1e8, trade.leaves_qty_1e8) == (ExecType.TRADE, 1_000_000, 1_000_000)
+
+
+def test_filled_with_less_than_we_knew_of_is_looked_at() -> None:
+    """A lowered total whose own news never came (Bybit: it filled first): nobody else would end the order."""
+    tiny = open_order()
+    amend(tiny, SECOND, qty_1e8=5 * 10**7)
+    assert _trade(tiny, "0.5", None, "0.5") == [(ExecType.TRADE, 5 * 10**7, 5 * 10**7)]
+    out = tiny.fold(2 * SECOND, kind=Kind.FILLED, qty=Decimal("0.5"), cum=Decimal("0.5"))
+    assert len(doubts(out)) == 1
+
+
+def test_filled_as_its_trades_said_is_no_reason_to_look() -> None:
+    for lowered in (False, True):
+        tiny = open_order()
+        if lowered:
+            amend(tiny, SECOND, qty_1e8=5 * 10**7)
+        total = "0.5" if lowered else "1"
+        _trade(tiny, total, total, total)
+        assert tiny.fold(2 * SECOND, kind=Kind.FILLED, qty=Decimal(total), cum=Decimal(total)) == []

@@ -4,74 +4,18 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from connectors.instrument import Instrument
 from connectors.onchain.jsonrpc import request
-from connectors.orders import AmendOrder, Approved, Asked, CancelAll, CancelOrder, NewOrder, OrderType
-from connectors.session import Send
-from connectors.venues.evm.asked import asked as evm_asked
-from connectors.venues.kraken.asked import asked as kraken_asked
-from connectors.venues.kraken.orders import KrakenOrders
+from connectors.orders import AmendOrder, Approved, CancelAll, OrderType
 from risk.denial import DenyReason
 from risk.states import ALL
 from runtime.inputs import Command
 from runtime.spec import AlgoSpec
-from runtime.tap import CHECKS_OF_AN_ORDER, WAITING_MAX, Tap
+from runtime.tap import CHECKS_OF_AN_ORDER, Tap
 from tests.support.data import ROOT
+from tests.support.exit_world import PING, Asking, Exit, amend, cancel, new
 from tests.support.kill_world import World as LiveWorld
 from tests.support.puppet import Puppet
-
-NAMES = ("kraken:BTC/USD", "kraken:ETH/USD", "other:BTC/USD", "dex_arb:BTC/USD", "dex_arb:pool/1")
-READERS = {"kraken": kraken_asked, "other": kraken_asked, "dex_arb": evm_asked}
-ENCODER = KrakenOrders([Instrument.parse("kraken", text) for text in ("BTC/USD:1:8", "ETH/USD:2:8", "BTC/USD:1:8")])
-PING = b'{"method":"ping","req_id":7}'
-Asking = NewOrder | AmendOrder | CancelOrder | CancelAll
-
-
-def new(name: str = "vg-1", instrument: int = 0, **changes: Any) -> NewOrder:
-    fields = {"order_id": 5, "side": 1, "px_1e9": 62_807 * 10**9, "qty_1e8": 1_250_000, "order_type": 0, **changes}
-    return NewOrder(name, 0, instrument, **fields)
-
-
-def amend(name: str = "vg-1", px: int = 62_808 * 10**9, qty: int = 10**6) -> AmendOrder:
-    return AmendOrder(name, 0, 0, 5, 1, px, qty, "vg-2")
-
-
-def cancel(name: str = "vg-1") -> CancelOrder:
-    return CancelOrder(name, 0, 0, 5, "vg-3")
-
-
-class Exit:
-    """A tap, and the hands around it: `approve` is the gate's, `write` the encoder's, `leave` the socket's."""
-
-    def __init__(self, silent: tuple[str, ...] = ("dex_arb",)) -> None:
-        self.tap = Tap(READERS, NAMES, silent)
-        self.number = 0
-
-    def approve(self, order: Asking, checks: int | None = None) -> Approved[Any]:
-        self.number += 1
-        usual = 1 if isinstance(order, CancelOrder | CancelAll) else CHECKS_OF_AN_ORDER
-        approved: Approved[Any] = Approved(order, self.number, 9, usual if checks is None else checks)
-        self.tap.approved(approved)
-        return approved
-
-    @staticmethod
-    def write(approved: Approved[Any]) -> Send:
-        order = approved.order
-        if isinstance(order, NewOrder):
-            return ENCODER.submit(approved, 9)
-        if isinstance(order, AmendOrder):
-            return ENCODER.amend(approved, 9)
-        return ENCODER.cancel(approved, 9) if isinstance(order, CancelOrder) else ENCODER.cancel_all(approved, 9)
-
-    def leave(self, send: Send, venue: str = "kraken") -> str:
-        return self.tap.leaving(venue, send.data, send.approval)
-
-    def send(self, order: Asking, venue: str = "kraken") -> str:
-        return self.leave(self.write(self.approve(order)), venue)
-
 
 ORDERS: list[Asking] = [
     *(new(f"vg-{side}{kind}", side=side, order_type=int(kind), px_1e9=0 if kind == 1 else 10**9)
@@ -275,116 +219,3 @@ def test_numbers_go_on_where_a_session_before_this_one_left_off() -> None:
     world = Exit()
     world.number = 812
     assert world.send(new()) == ""
-
-
-# --- what has not left ----
-
-
-def test_what_has_not_left_is_told_until_it_is_dropped() -> None:
-    world = Exit()
-    held, gone = world.approve(new("vg-1")), world.approve(new("vg-2"))
-    (first, second) = world.tap.open()
-    assert (world.tap.waiting(held.approval), world.tap.waiting(99)) == (first, None)
-    assert (first.approval, first.venue, first.asked.client_order_id) == (held.approval, "kraken", "vg-1")
-    world.tap.dropped(gone.approval)
-    assert world.tap.open() == [first]
-    assert second.approval == gone.approval
-    assert "which was used before, or dropped" in world.leave(world.write(gone))
-
-
-def test_what_the_outbox_threw_away_is_no_longer_waited_for() -> None:
-    """An amend alone; with a new order its amends and cancels, too; other orders stay."""
-    world = Exit()
-    for order in (new(), amend(), cancel(), new("vg-8"), amend("vg-8"), cancel("vg-8")):
-        world.approve(order)
-    world.tap.unsent("amend", "vg-1")
-    assert [one.approval for one in world.tap.open()] == [1, 3, 4, 5, 6]
-    world.tap.unsent("new", "vg-8")
-    assert [one.approval for one in world.tap.open()] == [1, 3]
-
-
-def test_its_memory_is_bounded() -> None:
-    """Approvals whose bytes never leave are a difference of their own; cancels still pass then."""
-    world = Exit()
-    for place in range(WAITING_MAX + 50):
-        world.approve(new(f"vg-{place}"))
-    assert len(world.tap.open()) == WAITING_MAX
-    assert "never left" in world.tap.difference
-    for _ in range(3):
-        assert world.send(cancel()) == ""
-    assert len(world.tap.open()) <= WAITING_MAX
-
-
-@given(st.lists(st.tuples(st.sampled_from(["new", "amend", "cancel", "all"]), st.integers(0, 5)), max_size=30))
-def test_one_to_one_in_any_order_of_leaving(plan: list[tuple[str, int]]) -> None:
-    """Bytes may overtake each other in an outbox: each leaves once, and none is left over."""
-    world = Exit()
-    made: dict[str, Asking] = {"new": new(), "amend": amend(), "cancel": cancel(), "all": CancelAll("kraken", "k")}
-    waiting: list[Send] = []
-    for kind, take in plan:
-        waiting.append(world.write(world.approve(made[kind])))
-        if take < len(waiting):
-            assert world.leave(waiting.pop(take)) == ""
-    assert sorted(one.approval for one in world.tap.open()) == sorted(send.approval for send in waiting)
-    for send in waiting:
-        assert world.leave(send) == ""
-    assert (world.tap.open(), world.tap.difference) == ([], "")
-
-
-# --- the venue's own names --------------------------------------------------------------------------------------------
-
-
-class Elsewhere(Exit):
-    """At a venue whose bytes name markets and orders in words of its own; `said` is what is read from them."""
-
-    def __init__(self, *, code: str = "", ids: dict[str, str] | None = None, lowers: bool = False) -> None:
-        self.said: list[Asked] = []
-        instrument = Instrument("v", "BTC/USDT", 1, 8, 10**8, 1, venue_symbol="BTC-USDT", venue_code=code)
-        self.tap = Tap(
-            {"v": lambda _: self.said}, ("v:BTC/USDT", "v:ETH/USDT"), instruments=[instrument, None],
-            venue_ids=lambda name: (ids or {}).get(name, ""), lowering=("v",) if lowers else (),
-        )  # fmt: skip
-        self.number = 0
-
-    def asks(self, order: Asking, **said: Any) -> str:
-        """What the tap says of bytes that ask for this order, but for what is `said` otherwise."""
-        approved = self.approve(order)
-        expected = self.tap.waiting(approved.approval)
-        assert expected is not None
-        self.said = [msgspec.structs.replace(expected.asked, **said)]
-        return self.tap.leaving("v", b"bytes", approved.approval)
-
-
-@pytest.mark.parametrize("symbol", ["BTC-USDT", "BTCUSDT", "4711"])
-def test_a_market_by_the_venues_own_name_is_the_same_market(symbol: str) -> None:
-    assert Elsewhere(code="4711").asks(new(), symbol=symbol) == ""
-
-
-@pytest.mark.parametrize("symbol", ["ETH-USDT", "BTC-USD", "4712", ""])
-def test_another_market_is_not(symbol: str) -> None:
-    assert "where 'BTC/USDT' was approved" in Elsewhere(code="4711").asks(new(), symbol=symbol)
-
-
-def test_a_cancel_may_say_its_market_and_no_other() -> None:
-    for order in (cancel(), amend()):
-        assert Elsewhere(code="4711").asks(order, symbol="4711") == ""
-        assert Elsewhere(code="4711").asks(order, symbol="BTCUSDT") == ""
-        assert "symbol 'ETHUSDT'" in Elsewhere(code="4711").asks(order, symbol="ETHUSDT")
-
-
-def test_an_order_by_the_venues_id_is_whose_the_venue_said_it_is() -> None:
-    ids = {"vg-1": "A1", "vg-2": "A2"}
-    by_id = {"client_order_id": "", "venue_order_id": "A1"}
-    assert Elsewhere(ids=ids).asks(cancel("vg-1"), **by_id) == ""
-    assert Elsewhere(ids=ids).asks(amend("vg-1"), **by_id) == ""
-    assert "was approved" in Elsewhere(ids=ids).asks(cancel("vg-2"), **by_id)
-    assert "was approved" in Elsewhere(ids={}).asks(cancel("vg-1"), **by_id)
-    assert "was approved" in Elsewhere(ids={}).asks(cancel("vg-1"), client_order_id="", venue_order_id="")
-    assert "was approved" in Elsewhere(ids=ids).asks(new("vg-1"), **by_id), "a new order has no id there"
-
-
-def test_an_amend_without_a_price_is_one_only_where_amends_cannot_change_it() -> None:
-    assert Elsewhere(lowers=True).asks(amend(), px_1e9=0) == ""
-    assert "was approved" in Elsewhere().asks(amend(), px_1e9=0)
-    assert "was approved" in Elsewhere(lowers=True).asks(amend(), px_1e9=0, qty_1e8=7)
-    assert "was approved" in Elsewhere(lowers=True).asks(new(), px_1e9=0)

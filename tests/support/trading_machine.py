@@ -278,7 +278,10 @@ class Machine:
                 "" if given.target in ("", "all", f"venue:{self.name}") else given.target.split(":")[-1]
             )
         self.turns += 1
+        heard = self.oracle.heard
         session.step(given, self.now_ns, self._carry)
+        if self.oracle.heard == heard:  # a turn without outputs may approve, too: a cancel that a session keeps back
+            self.oracle.asked(session.engine)
         done = self.exit.seal()
         if done is not None or isinstance(given, Command):  # else the turn's record may be lost with the process
             self._memory = msgspec.json.encode(session.engine.remember())

@@ -42,6 +42,7 @@ class Oracle:
         self.approved: dict[str, tuple[Any, ...]] = {}  # new orders: the guest's action
         self.amends: Counter[tuple[str, int, int]] = Counter()
         self.cancels: Counter[str] = Counter()
+        self.heard = 0  # turns whose approvals were heard
         self.left: Counter[str] = Counter()  # client order ids of new orders that left, each once
         self.halted: set[str] = set()
         self.is_amnesic = False
@@ -61,6 +62,7 @@ class Oracle:
 
     def asked(self, engine: Engine) -> None:
         """What the gate approved in this turn: before any of it leaves."""
+        self.heard += 1
         for one in engine.trace:
             if isinstance(one, ActionRecord):
                 self._asked(one, engine)

@@ -11,18 +11,20 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.orders import Approved, NewOrder
 from connectors.session import Send
-from tests.bench import orders, peers
+from tests.bench import orders, peers, venue_ccxt, venue_frames, venues
 from tests.bench.chain import sim_frames
 from tests.bench.order_path import OrderPath, WrongPathError
 from tests.bench.peer_clients import Sides, WrongBookError, level
 from tests.bench.stopwatch import Stopwatch
 from tests.support.guests import every
+from tests.support.trading_venues import VENUES
 
 
 @pytest.fixture
@@ -168,6 +170,76 @@ def test_a_peer_that_is_fed_something_else_ends_the_bench(
 def test_made_frames_are_enough_to_compare() -> None:
     frames, _ = sim_frames(300)
     assert sum(raw.startswith(b'{"channel":"book"') for _, raw in frames) > 200
+
+
+# --- from a frame to the book, at each venue ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def few_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second or two of two of the simulated venues."""
+    monkeypatch.setattr(venues, "feeds", lambda: [venue_frames.simulated(name, 2) for name in ("okx", "binance")])
+
+
+@pytest.mark.usefixtures("few_frames")
+def test_without_ccxt_the_venues_own_lines_are_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(venues, "installed", lambda _package: "")
+    assert run(venues, monkeypatch, "--rounds", "1") == 0
+    said = capsys.readouterr().out
+    assert "ccxt is not installed, and not measured" in said
+    assert "okx, simulated" in said
+    assert "binance, simulated" in said
+
+
+def test_a_book_that_is_lost_ends_the_bench(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(venues, "installed", lambda _package: "")
+    whole = venue_frames.simulated("okx", 2)
+    at = next(n for n, (_, link, raw) in enumerate(whole.frames) if n > 20 and whole.is_book(link, raw))
+    holed = msgspec.structs.replace(whole, frames=[*whole.frames[:at], *whole.frames[at + 1 :]])
+    monkeypatch.setattr(venues, "feeds", lambda: [holed])
+    assert run(venues, monkeypatch, "--rounds", "1") == 1
+    assert capsys.readouterr().err.startswith("wrong: okx: the book was lost")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("made_frames")
+def test_ccxt_holds_the_same_books(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("ccxt.pro")
+    assert run(venues, monkeypatch, "--rounds", "1") == 0
+    said = capsys.readouterr().out
+    assert [line.split(",")[0].strip() for line in said.splitlines() if ", simulated" in line] == list(VENUES)
+    assert "–" not in said
+
+
+@pytest.mark.slow
+def test_ccxt_fed_something_else_ends_the_bench(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("ccxt.pro")
+    feed = venue_frames.simulated("bybit", 2)
+    monkeypatch.setattr(venues, "feeds", lambda: [feed])
+    real = venue_ccxt.CcxtVenue
+
+    def fed(whole: venue_frames.Feed, *given: Any) -> Any:
+        at = next(n for n, (_, _, raw) in enumerate(whole.frames) if n > 20 and b'"delta"' in raw)
+        frames = [*whole.frames[:at], (whole.frames[at][0], "public", b"{}"), *whole.frames[at + 1 :]]
+        return real(msgspec.structs.replace(whole, frames=frames), *given)
+
+    fed.name = real.name  # type: ignore[attr-defined]
+    monkeypatch.setattr(venues, "CcxtVenue", fed)
+    assert run(venues, monkeypatch, "--rounds", "1") == 1
+    assert capsys.readouterr().err.startswith("wrong: bybit, simulated, after frame")
+
+
+@pytest.mark.real_data
+def test_recorded_frames_of_two_venues_are_enough_to_compare(real_data: Path) -> None:
+    assert real_data.is_dir()
+    for feed in venue_frames.recorded():
+        assert venues.walk(feed, venues.Ours(feed), []) > 90
 
 
 # --- an order's path -----------------------------------------------------------------------------------------------

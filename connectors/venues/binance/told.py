@@ -76,7 +76,7 @@ class Translator:
 
     @staticmethod
     def _kind(event: private.Execution) -> Kind | str:
-        """Self-trade prevention ends an order, or only takes some of it: then its stream goes on, and a look tells."""
+        """Self-trade prevention ends an order, or only takes some of it: that has no kind here, and makes a look."""
         if event.kind == "TRADE_PREVENTION" and event.status in _ENDED:
             return Kind.CANCELED
         return _KINDS.get(event.kind, event.kind)

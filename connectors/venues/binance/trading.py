@@ -19,7 +19,6 @@ from connectors.exchange.requests import Request
 from connectors.exchange.rest import OWN, Question, Reply
 from connectors.exchange.session import TICK_NS, ExchangeTrading, check_options
 from connectors.exchange.skew import Skew
-from connectors.exchange.told import Kind
 from connectors.orders import AmendOrder, Approved, CancelOrder
 from connectors.session import PRIVATE, REST, Output, Send, TradingPlan, WakeAt
 from connectors.venues.binance import key, private
@@ -191,7 +190,7 @@ class BinanceTrading(ExchangeTrading):
     def _event(self, event: private.Event, now_ns: int) -> list[Output]:
         match event:
             case private.Execution():
-                return self._execution(event, now_ns)
+                return self.executions.fold(self._translator.told(event), now_ns)
             case private.Position():
                 return balances(event)
             case private.Moved():
@@ -203,13 +202,6 @@ class BinanceTrading(ExchangeTrading):
                 return self._link.leaving(now_ns)
             case private.ListStatus() | private.Locked():
                 return []
-
-    def _execution(self, event: private.Execution, now_ns: int) -> list[Output]:
-        told = self._translator.told(event)
-        if not isinstance(told.kind, Kind) and event.kind == "TRADE_PREVENTION":  # part of it is gone, the rest lives
-            self.account.look_why = f"self-trade prevention took some of {told.name}"
-            return [Notice("warning", f"{VENUE}: {self.account.look_why}")]
-        return self.executions.fold(told, now_ns)
 
     def _answered(self, answer: private.Answer, now_ns: int) -> list[Output]:
         self._limits.told(answer.limits, now_ns)

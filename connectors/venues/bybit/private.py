@@ -83,6 +83,8 @@ class Execution(msgspec.Struct, rename="camel"):
     exec_time: str
     category: str = SPOT
     order_link_id: str = ""
+    order_qty: str = ""
+    order_type: str = ""
     exec_value: str = ""
     exec_fee: str = ""
     fee_currency: str = ""
@@ -191,10 +193,10 @@ class Page(msgspec.Struct):
 
 
 class Permissions(msgspec.Struct):
-    """What a key may do, of what matters here."""
+    """What a key may do, of what matters here. `wallet` must be said: it is where withdrawing would stand."""
 
+    wallet: list[str] = msgspec.field(name="Wallet")
     spot: list[str] = msgspec.field(name="Spot", default_factory=list)
-    wallet: list[str] = msgspec.field(name="Wallet", default_factory=list)
 
 
 class KeyInfo(msgspec.Struct, rename="camel"):

@@ -111,6 +111,7 @@ class Translator:
         currency = item.fee_currency or _fee_currency(symbol, side, is_inverted=item.is_maker and fee < 0)
         return Told(
             kind=kind, venue_id=item.order_id, name=item.order_link_id, symbol=symbol, side=side, exec_id=item.exec_id,
+            qty=number(item.order_qty) if item.order_qty and item.order_type != "Market" else None,
             last_qty=number(item.exec_qty), last_px=number(item.exec_price),
             cost=number(item.exec_value) if item.exec_value else None,
             fees=((currency, fee),) if fee and currency else (), ts_ns=ms_ns(item.exec_time),

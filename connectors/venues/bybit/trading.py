@@ -13,6 +13,7 @@ import msgspec
 from connectors.errors import WireError
 from connectors.events import Balance, Notice
 from connectors.exchange.amounts import amount_1e8
+from connectors.exchange.key import KeyCheck
 from connectors.exchange.known import Known
 from connectors.exchange.requests import Request
 from connectors.exchange.rest import OWN, Question, Reply
@@ -20,8 +21,7 @@ from connectors.exchange.session import TICK_NS, ExchangeTrading, check_options
 from connectors.exchange.skew import Skew
 from connectors.orders import Approved, CancelAll, CancelOrder, NewOrder
 from connectors.session import PRIVATE, REST, TRADE, Output, Send, TradingPlan, WakeAt
-from connectors.venues.bybit import key as keys
-from connectors.venues.bybit import limits, private
+from connectors.venues.bybit import key, limits, private
 from connectors.venues.bybit.answers import Answers, read
 from connectors.venues.bybit.errors import RESTARTING, SHUT_OUT, classify, code_of
 from connectors.venues.bybit.link import Link
@@ -60,7 +60,7 @@ class BybitTrading(ExchangeTrading):
             batch_max=BATCH_MAX, skew=self._skew, trades_lag_ns=TRADES_LAG_NS,
         )  # fmt: skip
         self._answers = Answers(self.account, self.requests, self._limits, self._skew)
-        self._key = keys.Key(self.account, self.rest)
+        self._key = KeyCheck(self.account, self.rest, key.QUESTIONS, key.refused)
         self._links = {name: Link(VENUE, name, self._number, self._skew) for name in (PRIVATE, TRADE)}
         self._last_number = SOCKET_NUMBERS
         self._time: Question | None = None
@@ -128,7 +128,7 @@ class BybitTrading(ExchangeTrading):
         return out
 
     def _ask_key(self, now_ns: int) -> list[Output]:
-        return [] if self._key.is_asked else self._key.ask(now_ns)
+        return [] if self._key.is_asked else self._key.start(now_ns)
 
     def _time_answered(self, question: Question, reply: Reply, now_ns: int) -> list[Output]:
         out: list[Output] = []
@@ -241,7 +241,7 @@ class BybitTrading(ExchangeTrading):
             self._limits.shut_out(now_ns)
         if self.looks.owns(question):
             return self.looks.answered(question, reply, now_ns)
-        if question.name == keys.NAME:
+        if self._key.owns(question):
             return self._key.answered(question, reply, now_ns)
         if question.name == TIME:
             return self._time_answered(question, reply, now_ns)

@@ -140,7 +140,8 @@ def trade_of(fill: Fill) -> Told:
 
 def record_of(order: Order) -> RecordOrder:
     """Raises WireError for an order without what every order has."""
-    status, qty, side = _STATUS.get(order.status), order.amount, _SIDES.get(order.side)
+    status, side = _STATUS.get(order.status), _SIDES.get(order.side)
+    qty = order.amount if order.amount is not None else order.filled  # placed by its cost: somebody else's
     if status is None or qty is None or side is None or not order.symbol:
         raise WireError(
             f"order {order.id} without symbol, side, amount or a status that is known: {order.status!r:.40}"

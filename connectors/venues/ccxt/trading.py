@@ -3,7 +3,8 @@
 `runtime/hosted/` holds the library and the key. Requests are calls on the REST link, each answered once or told as
 silence; orders and fills come as streams on the private link, where the exchange has them in ccxt. Where one of the two
 is missing, or an order's message says more than its fills did, the account is looked at: fills are told by their own
-ids alone, never guessed from an order's state.
+ids alone, never guessed from an order's state. ccxt cancels by the exchange's id of an order: a cancel whose order has
+none yet waits for it, whoever tells it first, and says so in the end if nobody does.
 
 What ccxt has for all exchanges is less than any one of them has: no client order id to ask by, no cancel-all, no
 dead-man's switch, no word on what a key may do. A person is told that once.
@@ -83,6 +84,7 @@ class CcxtTrading(ExchangeTrading):
         self._proof_due_ns: int | None = None
         self._missing: set[str] = set()  # streams that this exchange has not in ccxt
         self._look_due_ns = 0
+        self._waiting: dict[str, list[Approved[CancelOrder]]] = {}  # cancels, by the order's name
 
     # --- links -------------------------------------------------------------------------------------------------------
 
@@ -159,6 +161,36 @@ class CcxtTrading(ExchangeTrading):
     def cancel_by_rest(self, approved: Approved[CancelOrder], known: Known, request: Request, now_ns: int) -> Send:
         del approved, known, request, now_ns
         raise UnsendableError("calls have one way alone")
+
+    def cancel(self, approved: Approved[CancelOrder], now_ns: int) -> list[Output]:
+        name = approved.order.client_order_id
+        known = self.account.orders.named(name)
+        if known is not None and (known.venue_id or known.is_done):
+            return super().cancel(approved, now_ns)
+        self._waiting.setdefault(name, []).append(approved)
+        if known is None or not self.requests.has_new():
+            self.account.look_why = f"{name} is to be cancelled, and the exchange's id of it is not known"
+        return self.finish([], now_ns)
+
+    def _go_on(self, now_ns: int) -> list[Output]:
+        """Cancels whose order got its id, or that waited for long enough."""
+        out: list[Output] = []
+        for name, several in list(self._waiting.items()):
+            known = self.account.orders.named(name)
+            if known is not None and known.is_done:
+                del self._waiting[name]  # there is nothing to cancel any more
+                continue
+            has_id = known is not None and bool(known.venue_id)
+            due = [one for one in several if has_id or now_ns >= one.now_ns + DEADLINE_NS]
+            self._waiting[name] = [one for one in several if one not in due]
+            if not self._waiting[name]:
+                del self._waiting[name]
+            for one in due:
+                out += self.out.cancel(one, now_ns)
+        return out
+
+    def finish(self, out: list[Output], now_ns: int) -> list[Output]:
+        return super().finish([*out, *self._go_on(now_ns)] if self._waiting else out, now_ns)
 
     def amend(self, approved: Approved[AmendOrder], now_ns: int) -> list[Output]:
         """Refused here, always."""
@@ -250,6 +282,10 @@ class CcxtTrading(ExchangeTrading):
             if verdict.code is RejectCode.AUTH:
                 return self.account.halt(reply.error, f"the key is not accepted ({reply.error})")
             return [Notice("warning", f"{self.account.venue}: no balance: {reply.error}")]
+        try:
+            private.decode_totals(reply.result)
+        except _UNREADABLE as error:
+            return [Notice("warning", f"{self.account.venue}: a balance that cannot be read: {error}")]
         self._proof_due_ns = None
         self.account.is_trusted = True
         del now_ns

@@ -17,6 +17,7 @@ import msgspec
 from connectors.errors import WireError
 from connectors.events import Notice
 from connectors.exchange.amounts import ms_ns
+from connectors.exchange.key import KeyCheck
 from connectors.exchange.known import Known
 from connectors.exchange.look import Part
 from connectors.exchange.outbound import UnsendableError
@@ -28,12 +29,11 @@ from connectors.exchange.told import Told
 from connectors.orders import Approved, CancelOrder
 from connectors.session import PRIVATE, REST, Output, Send, TradingPlan, WakeAt
 from connectors.units import rfc3339_ns
-from connectors.venues.coinbase import answers, private
+from connectors.venues.coinbase import answers, key, private
 from connectors.venues.coinbase.answers import Answers
 from connectors.venues.coinbase.errors import classify
 from connectors.venues.coinbase.executions import VENUE, told_of
 from connectors.venues.coinbase.fills import LAG_NS, Fills
-from connectors.venues.coinbase.key import Key
 from connectors.venues.coinbase.limits import Limits
 from connectors.venues.coinbase.link import UNREADABLE, PrivateLink
 from connectors.venues.coinbase.lists import Lists
@@ -59,7 +59,7 @@ class CoinbaseTrading(ExchangeTrading):
             parts=self._parts, deadline_ns=DEADLINE_NS, skew=self._skew, trades_lag_ns=LAG_NS,
         )  # fmt: skip
         self._lists = Lists(self.account, self._names)
-        self._key = Key(self.account, self.rest)
+        self._key = KeyCheck(self.account, self.rest, key.QUESTIONS, key.refused)
         self._link = PrivateLink(self.account)
         self._answers = Answers(self.account, self.requests)
         self._fills = Fills(self.account, self.rest, self.executions, self._limits, self._names)

@@ -2,8 +2,8 @@
 
 https://www.okx.com/docs-v5/en/#order-book-trading-trade-ws-order-channel: a message is an order as it is now, and what
 happened to it last. With a `tradeId` it tells one fill, which may be repeated and counts once; with an `amendResult`
-the outcome of an amend, which may be repeated for its `reqId`; otherwise its state alone. A trade is known by market
-and `tradeId`, here and in the lists.
+the outcome of an amend, which may be repeated for its `reqId`; of a living order its state, whatever else it tells. A
+trade is known by market and `tradeId`, here and in the lists.
 """
 
 from decimal import Decimal
@@ -53,14 +53,14 @@ class Translator:
         said: list[Told] = []
         if order.amend_result == "-1" and self._is_new_refusal(order):
             said.append(self._of(order, Kind.AMEND_REJECTED, reason=_words(order), code=RejectCode.INVALID_PARAMS))
+        if order.state in _OPEN:  # before its fill: one message may tell of an amend and of what it traded at once
+            said.append(self._of(order, Kind.STATE, ts=order.u_time, px=number(order.px)))
         if order.trade_id:
             said.append(self._trade(order))
         if order.state in _CANCELED:
             said.append(self._canceled(order))
         elif order.state == "filled":
             said += [] if order.trade_id else [self._of(order, Kind.FILLED, ts=order.u_time)]
-        elif not order.trade_id:
-            said.append(self._of(order, Kind.STATE, ts=order.u_time, px=number(order.px)))
         return said
 
     def _is_new_refusal(self, order: Order) -> bool:

@@ -13,6 +13,7 @@ import msgspec
 from connectors.errors import WireError
 from connectors.events import Balance, Notice
 from connectors.exchange.amounts import amount_1e8, ms_ns
+from connectors.exchange.key import KeyCheck
 from connectors.exchange.known import Known
 from connectors.exchange.look import Part
 from connectors.exchange.requests import Request
@@ -23,8 +24,7 @@ from connectors.exchange.subscription import UNREADABLE
 from connectors.exchange.told import Told
 from connectors.orders import Approved, CancelOrder
 from connectors.session import PRIVATE, REST, Output, Send, TradingPlan, WakeAt
-from connectors.venues.okx import answers, limits, link, private, wire
-from connectors.venues.okx import key as keys
+from connectors.venues.okx import answers, key, limits, link, private, wire
 from connectors.venues.okx.errors import TIMES, classify, code_of
 from connectors.venues.okx.executions import Translator
 from connectors.venues.okx.lists import Lists
@@ -62,7 +62,7 @@ class OkxTrading(ExchangeTrading):
         )  # fmt: skip
         self._lists = Lists(self.account, self._markets, self._translator)
         self._limits = limits.OrderLimits()
-        self._key = keys.Key(self.account, self.rest)
+        self._key = KeyCheck(self.account, self.rest, key.QUESTIONS, key.refused)
         self._link = link.PrivateLink(self.account, self.rest, self._skew)
         self._answers = answers.Answers(self.account, self.requests, self._limits, self._skew)
         self._system = "online"
@@ -200,7 +200,7 @@ class OkxTrading(ExchangeTrading):
             self._skew.again()
         if self.looks.owns(question):
             return self.looks.answered(question, reply, now_ns)
-        if question.name == keys.NAME:
+        if self._key.owns(question):
             return self._key.answered(question, reply, now_ns)
         if question.name == link.TIMER:
             return self._link.timer_answered(question, reply, now_ns)
