@@ -49,15 +49,16 @@ def venue_named(name: str) -> Venue:
         raise PluginError("no venue is called ''", place="NAME", mend=mend)
     if registry.is_offered(name):
         return registry.load(name)
-    if not colon and "." not in module and importlib.util.find_spec(module) is None:
-        return registry.load(name)  # which lists what there is
     _beside_us()
+    if not colon and "." not in module and importlib.util.find_spec(module) is None:
+        mend = f"choose from: {', '.join(registry.names())}; or give module:VENUE"
+        raise PluginError(f"no venue and no module is called {name!r}", place="NAME", mend=mend)
     try:
         found = getattr(importlib.import_module(module), attribute or "VENUE")
     except Exception as error:
         problem = f"{name} cannot be imported: {type(error).__name__}: {error}"
         raise PluginError(problem, place="NAME", mend="give a venue's name, module or module:VENUE") from error
-    return registry.check(getattr(found, "name", attribute), found, module)
+    return registry.check(getattr(found, "name", attribute or "VENUE"), found, module)
 
 
 def _beside_us() -> None:

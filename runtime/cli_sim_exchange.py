@@ -56,13 +56,18 @@ def _exchange(sim: typer.Typer, name: str, serve: Serve, clock: Callable[[int], 
             mend = f"see gateway sim {name} --help and --list-faults"
             raise ConfigError(str(error), place=f"gateway sim {name}", mend=mend) from None
         with suppress(KeyboardInterrupt):
-            serve(server, port, lambda: _text({**server.urls, **server.credentials}, as_json), duration)
+            serve(server, port, lambda: _text({**server.urls, **_secrets(server)}, as_json), duration)
+
+
+def _secrets(server: Any) -> dict[str, str]:
+    """By name, without what this exchange's keys do not have."""
+    return {name: value for name, value in server.credentials.items() if value}
 
 
 def _text(where: Mapping[str, str], as_json: bool) -> str:
     if as_json:
         return json.dumps(where)
-    return "\n".join([*(f"{name:11} {value}" for name, value in where.items() if value), "Ctrl-C ends."])
+    return "\n".join([*(f"{name:11} {value}" for name, value in where.items()), "Ctrl-C ends."])
 
 
 def _balances(given: list[str]) -> dict[str, str] | None:

@@ -2,12 +2,13 @@
 
 import asyncio
 import getpass
+import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from connectors.book import LEVELS
 from connectors.errors import ConfigError, TapeError
@@ -51,6 +52,8 @@ from runtime.spec import AlgoSpec, EngineSpec
 from runtime.tape import TapeReader, encode_input
 from runtime.vault import Vault
 
+_SYMBOL: Final = re.compile(r"[^\s/]{1,40}/[^\s/]{1,40}")
+
 
 def _venues(text: str | None, config: Config) -> list[Venue]:
     names = config.serve.venues if text is None else [name.strip() for name in text.split(",") if name.strip()]
@@ -73,6 +76,10 @@ def _symbols(text: str | None, config: Config, venues: Sequence[Venue]) -> list[
     symbols = list(dict.fromkeys(symbol.strip() for symbol in given if symbol.strip()))
     if not symbols:
         raise ConfigError("names no symbol", place=place, mend="name at least one, for instance BTC/USD")
+    for symbol in symbols:
+        if _SYMBOL.fullmatch(symbol) is None:
+            mend = "write it as BTC/USD, whatever the venue itself calls it"
+            raise ConfigError(f"{symbol!r} is not BASE/QUOTE", place=place, mend=mend)
     return symbols
 
 

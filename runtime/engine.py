@@ -123,8 +123,12 @@ class Engine:
                 self.market_data.tell_metadata(index)
 
     def _venue_id(self, client_order_id: str) -> str:
+        """The venue's id of an order, as bytes may name it; on paper they call it by ours, for no venue named it."""
         order = self.oms.find(client_order_id)
-        return order.venue_order_id if order is not None else ""
+        if order is None:
+            return ""
+        is_paper = self.gate.markets[order.instrument].venue not in self.desk.wired
+        return client_order_id if is_paper else order.venue_order_id
 
     # --- the turn --------------------------------------------------------------------------------------------------
 

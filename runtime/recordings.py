@@ -20,6 +20,7 @@ from risk.limit_changes import changes
 from risk.limit_terms import covers
 from risk.limits import ACCOUNT, UNSET, LimitTree, tree_of
 from runtime import config as configuration
+from runtime import which_venue
 from runtime.config import Config
 from runtime.config_limits import check_names, limits_of, unset_text
 from runtime.deploy import (
@@ -60,7 +61,9 @@ class Recording(msgspec.Struct, frozen=True):
 
     def reader(self) -> TapeReader:
         """Raises TapeError."""
-        return TapeReader(self.file, venue=self.venue or DEFAULT_VENUE)
+        return TapeReader(
+            self.file, venue=(self.venue or DEFAULT_VENUE).replace(":", "_")
+        )  # of a family, by its own name
 
 
 def load_venue(name: str, place: str) -> Venue:
@@ -198,8 +201,10 @@ def _foreign(recording: Recording, algo: Path | None, abi: str, limits: LimitTre
         raise TapeError("has no metadata of its own", place=str(recording.file), mend=mend)
     fees = config.fees()
     depth = config.venue(venue.name).depth if recording.depth is None else recording.depth
+    followed = venue_spec(venue, depth=depth, depth_from="--depth", instruments=known)
+    which_venue.check(recording.file, venue, known, depth)
     spec = spec_of(
-        [venue_spec(venue, depth=depth, depth_from="--depth", instruments=known)], list(known),
+        [followed], list(known),
         guests_from(list(known), algo, abi, config, tell), limits or limits_from(config, tell), fees=fees, tag=TAG,
         predictors=predictors_of(config.features.predictor, config.origin("features.predictor")),
     )  # fmt: skip

@@ -8,7 +8,8 @@ questions must get through, for without a token the private link never comes bac
 given up, the next question has its turn, which no cancel shortens to less than two seconds.
 
 Where several may be under way (`Trading.rest_at_once`), orders are among them: none is given up for a cancel, and one
-connection carries nothing but cancels.
+connection carries nothing but cancels. What waited in the queue past `Trading.deadline_ns` is not sent any more: an
+order would meet another market than it was approved for.
 """
 
 import asyncio
@@ -73,6 +74,7 @@ class RestDoor:
             self._tell(f"{self.venue}: {request.path or 'a request'} was not sent: {problem}", "error")
             asyncio.get_running_loop().call_soon(self._answer, request, 0, never_left(problem))
             return False
+        request.put_ns = self._clock_ns()
         lane.put(request)
         return True
 
@@ -107,6 +109,8 @@ class RestDoor:
     async def _ask(self, client: httpx2.AsyncClient, request: "_Request") -> tuple[int, bytes]:
         """Status and body as they came; 0 and words where nothing came. No exception of the library's gets out of
         here: each holds the request, and the request holds the key."""
+        if self._is_stale(request):
+            return 0, never_left(f"it waited for more than {self._trading.deadline_ns / 1e9:g} s")
         try:
             method, url, headers, content = self._prepare(request)
         except (OSError, ValueError) as error:
@@ -123,6 +127,11 @@ class RestDoor:
             return 0, GIVEN_UP if request.is_given_up else b"no answer: none within %d s" % within_s
         except FAILURES as error:
             return 0, why_not(error, self._base_url)
+
+    def _is_stale(self, request: "_Request") -> bool:
+        """A cancel is never too late."""
+        waited_ns = self._clock_ns() - request.put_ns
+        return self._trading.rest_at_once > 1 and not request.is_cancel and waited_ns > self._trading.deadline_ns
 
     def _prepare(self, request: "_Request") -> tuple[str, str, dict[str, str], bytes | None]:
         """Method, address, headers and body. Raises ValueError and OSError, whose words hold no secret, for a request
@@ -168,7 +177,8 @@ class _Request:
     """One Send, taken apart. `problem`: why it cannot be sent, or "". `has_turn`: no cancel overtakes it at once."""
 
     __slots__ = (
-        "body", "has_turn", "id", "is_cancel", "is_given_up", "limit", "method", "path", "problem", "sent_s", "skew_ns",
+        "body", "has_turn", "id", "is_cancel", "is_given_up", "limit", "method", "path", "problem", "put_ns", "sent_s",
+        "skew_ns",
     )  # fmt: skip
 
     def __init__(self, data: bytes) -> None:
@@ -182,6 +192,7 @@ class _Request:
         self.is_cancel = self.method == "DELETE" or "cancel" in self.path.lower()
         self.is_given_up = self.has_turn = False
         self.limit: asyncio.Timeout | None = None  # of its exchange, once that began
+        self.put_ns = 0
         self.sent_s = 0.0
 
     def give_up(self) -> None:

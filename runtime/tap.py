@@ -218,7 +218,8 @@ class Tap:
         return msgspec.structs.replace(found, **changes)
 
     def _is_same_market(self, venue: str, said: str, symbol: str) -> bool:
-        if said.replace("-", "").replace("/", "") == symbol.replace("-", "").replace("/", ""):
+        ours = symbol.replace("-", "/")
+        if said.replace("-", "/") == ours or said == ours.replace("/", ""):
             return True
         index = self._index.get((venue, symbol), -1)
         instrument = self._instruments[index] if 0 <= index < len(self._instruments) else None

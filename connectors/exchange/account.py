@@ -72,6 +72,7 @@ def report(
     known: Known, exec_type: ExecType, text: str = "", code: RejectCode = RejectCode.UNKNOWN, ts_ns: int = 0
 ) -> ExecReport:
     """A report that executes nothing."""
+    known.told_id = known.venue_id
     is_over = exec_type in (ExecType.CANCELED, ExecType.EXPIRED, ExecType.REJECTED)
     return ExecReport(
         client_order_id=known.name,

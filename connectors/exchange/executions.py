@@ -207,6 +207,7 @@ class Executions:
             account.look_why = f"a trade of {known.name}, of which too little is known here"
             return [*self._money(told, known), Notice("warning", f"{account.venue}: {account.look_why}")]
         qty, px = size_1e8(said(told.last_qty)), price_1e9(said(told.last_px))
+        is_counted = told.cum is not None or known.counts(qty)
         cum = size_1e8(told.cum) if told.cum is not None else max(known.cum_1e8, known.traded_1e8 + qty)
         fee, notices = fee_in_quote(account.venue, told, known, px)
         out = self._money(told, known)  # whatever cannot be read was found before this: nothing is told by half
@@ -216,6 +217,7 @@ class Executions:
         if cum > known.cum_1e8 + qty:
             account.look_why = f"a trade of {known.name} before {told.exec_id} was not told"
             notices.append(Notice("warning", f"{account.venue}: {account.look_why}"))
+        known.told_id = known.venue_id
         known.traded_1e8 += qty
         known.cum_1e8 = max(known.cum_1e8, cum)
         total = self._total(told, known)
@@ -223,10 +225,11 @@ class Executions:
             ExecReport(
                 client_order_id=known.name, exec_type=ExecType.TRADE, instrument=known.instrument,
                 venue_order_id=known.venue_id, exec_id=told.exec_id, last_qty_1e8=qty, last_px_1e9=px,
-                cum_qty_1e8=cum, leaves_qty_1e8=max(total - cum, 0), fee_1e9=fee, ts_venue_ns=told.ts_ns,
+                cum_qty_1e8=cum if is_counted else 0, leaves_qty_1e8=max(total - cum, 0) if is_counted else 0,
+                fee_1e9=fee, ts_venue_ns=told.ts_ns,
             )
         )  # fmt: skip
-        if cum >= total:
+        if is_counted and cum >= total:
             known.qty_1e8 = total
             self._requests.over(known)
         return [*out, *notices, *self._waited(known)]
@@ -288,14 +291,15 @@ class Executions:
                 return out
             known.cum_1e8 = size_of(known.instrument, said(told.cum))
         self._requests.over(known)
-        was_there, known.is_acked = known.is_acked or known.cum_1e8 > 0, True
         if is_filled:
+            known.is_acked = True
             if known.is_ours and known.cum_1e8 < known.qty_1e8:  # lowered, and the amend's own news never came
                 account.look_why = f"{known.name} is filled, with less than was known of"
             return out
         kind = _ENDS[told.kind]
-        if kind is ExecType.REJECTED and was_there:
+        if kind is ExecType.REJECTED and (known.is_acked or known.cum_1e8):
             kind = ExecType.CANCELED  # it had begun
+        known.is_acked = known.is_acked or kind is not ExecType.REJECTED
         return [*out, report(known, kind, told.reason, told.code, told.ts_ns)]
 
     def _amended(self, told: Told, known: Known, now_ns: int) -> list[Output]:

@@ -20,8 +20,9 @@ class Known(msgspec.Struct, eq=False):
     """One order. Sizes ×1e8, price ×1e9; 0: not told. `cum_1e8`: what we have seen traded, or were told of.
 
     `since_ns`: when it was made or last amended, as a rate counter takes it. `traded_1e8`: the trades that this session
-    told. `told_ns`: the venue's time of the newest state that was read. `is_acked`, `is_done`: told to the engine.
-    `instrument` −1: a market that is not followed.
+    told. `is_sent`: it sent the order, too. `told_ns`: the venue's time of the newest state that was read. `told_id`:
+    the venue's id as the engine was told it. `is_acked`, `is_done`: told to the engine. `instrument` −1: a market that
+    is not followed.
     """
 
     name: str
@@ -36,14 +37,33 @@ class Known(msgspec.Struct, eq=False):
     since_ns: int = 0
     traded_1e8: int = 0
     told_ns: int = 0
+    told_id: str = ""
+    is_sent: bool = False
     is_acked: bool = False
     is_done: bool = False
+
+    def counts(self, qty_1e8: int) -> bool:
+        """Whether the trades that this session told, with this one, are all that were, as far as is known.
+
+        Of an order of an earlier session they are not, once the record has told of more: what the venue does not say in
+        a trade, nobody here can say then.
+        """
+        told_1e8 = self.traded_1e8 + (qty_1e8 if self.is_sent else 0)
+        return self.cum_1e8 <= told_1e8
 
 
 def ordered(order: NewOrder, symbol: str, now_ns: int) -> Known:
     """An order of this session, as it is asked for."""
     return Known(
-        order.client_order_id, True, order.instrument, symbol, order.side, order.px_1e9, order.qty_1e8, since_ns=now_ns
+        order.client_order_id,
+        True,
+        order.instrument,
+        symbol,
+        order.side,
+        order.px_1e9,
+        order.qty_1e8,
+        since_ns=now_ns,
+        is_sent=True,
     )
 
 

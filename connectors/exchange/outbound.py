@@ -149,7 +149,7 @@ class Outbound:
             return [report(known, ExecType.REPLACE_REJECTED, f"never sent: {why}", code)]
         request = self._request("amend", [known], approved.now_ns)
         request.px_1e9, request.qty_1e8 = order.px_1e9, order.qty_1e8
-        return [self._leaves(approved.approval, send, now_ns, request)]
+        return [*_named(known, send), self._leaves(approved.approval, send, now_ns, request)]
 
     def cancel(self, approved: Approved[CancelOrder], now_ns: int) -> list[Output]:
         known = self._of(approved.order)
@@ -173,7 +173,7 @@ class Outbound:
                 return [report(known, ExecType.CANCEL_REJECTED, f"never sent: {why}", RejectCode.INVALID_PARAMS)]
             self._requests.sent(approved.approval, request)
         self._ways.pay("cancel", [known], now_ns)
-        return [send]
+        return [*_named(known, send), send]
 
     def cancel_all(self, approved: Approved[CancelAll], now_ns: int) -> list[Output]:
         living = list(self._account.orders.live())
@@ -192,6 +192,14 @@ class Outbound:
             return known
         symbol = self._account.symbols.get(order.instrument, "")
         return self._account.orders.heard("", order.client_order_id, order.instrument, symbol)
+
+
+def _named(known: Known, send: Send) -> list[Output]:
+    """Bytes that name an order by the venue's id are checked against the id that the engine was told. Of an order in
+    doubt it may have been told none: a look, or a state that is no news, taught it to us alone."""
+    if known.told_id == known.venue_id or b'"%s"' % known.venue_id.encode() not in send.data:
+        return []
+    return [report(known, ExecType.UNKNOWN, f"its id there is {known.venue_id}")]
 
 
 def _never_sent(order: NewOrder, why: str, code: RejectCode) -> ExecReport:

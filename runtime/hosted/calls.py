@@ -4,7 +4,8 @@ The REST link of `connectors.session.Send`: `<id> POST /create_order`, the argum
 came; 400 and `{"error":<class of ccxt's exception>,"text":…}` for what the exchange, or ccxt, refused; 0 where nobody
 knows what became of it. The library's object, and the key in it, are those of the account's feed.
 
-What ccxt would round does not leave: the number it would send must be the number that was approved.
+What ccxt would round does not leave: the number it would send must be the number that was approved. Nor does an order
+that waited so long for its turn that the exchange might act on it after its deadline.
 """
 
 import asyncio
@@ -17,12 +18,14 @@ import msgspec
 
 from runtime.hosted.exchange import is_network
 from runtime.hosted.feed import HostedFeed
-from runtime.hosted.forms import fill, order, said, totals, words
+from runtime.hosted.forms import fill, order, plain, said, totals, words
+from runtime.hosted.lists import listed, open_orders
 from runtime.inputs import Frame
 from runtime.net import Feed, Tell
 from runtime.vault import Vault
 
 CALL_S: Final = 20.0
+WAIT_S: Final = 8.0  # of an order for its turn; with its call's time less than the session's deadline
 AT_ONCE: Final = 4
 _REFUSED: Final = 400
 
@@ -41,7 +44,7 @@ class HostedCalls:
         self._vault = vault
         self._feed = feed
         self._tell = tell
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[tuple[float, bytes]] = deque()
         self._ready = asyncio.Semaphore(0)
         self._idle = asyncio.Event()
         self._idle.set()
@@ -54,7 +57,8 @@ class HostedCalls:
     def send(self, data: bytes) -> bool:
         """Queues a call."""
         self._idle.clear()
-        (self._waiting.appendleft if b"/cancel_order" in data[:64] else self._waiting.append)(data)
+        put = asyncio.get_running_loop().time(), data
+        (self._waiting.appendleft if b"/cancel_order" in data[:64] else self._waiting.append)(put)
         self._ready.release()
         return True
 
@@ -79,11 +83,15 @@ class HostedCalls:
     async def _work(self) -> None:
         while True:
             await self._ready.acquire()
-            data = self._waiting.popleft()
+            put_s, data = self._waiting.popleft()
             self._under_way += 1
             head, _, body = data.partition(b"\n")
-            number, _, method = head.partition(b" ")
-            status, answer = await self._call(method.rpartition(b"/")[2].decode(), body)
+            number, _, path = head.partition(b" ")
+            method = path.rpartition(b"/")[2].decode()
+            if method == "create_order" and asyncio.get_running_loop().time() - put_s > WAIT_S:
+                status, answer = 0, b"never left: it waited too long for its turn"
+            else:
+                status, answer = await self._call(method, body)
             self._feed(Frame(self.venue, self.link, b"%s %d\n%s" % (number, status, self._vault.hide(answer))))
             self._under_way -= 1
             if not self._waiting and not self._under_way:
@@ -126,7 +134,10 @@ async def _create(exchange: Any, call: dict[str, Any]) -> dict[str, Any]:
     if price is not None:
         _same(price, exchange.price_to_precision(symbol, float(price)), "price")
     number = None if price is None else float(price)
-    made = await exchange.create_order(symbol, call["type"], call["side"], float(amount), number, call["params"])
+    params = dict(call["params"])
+    if "clientOrderId" in params:
+        params["clientOrderId"] = plain(params["clientOrderId"])
+    made = await exchange.create_order(symbol, call["type"], call["side"], float(amount), number, params)
     return order(made)
 
 
@@ -145,26 +156,29 @@ async def _balance(exchange: Any, _call: dict[str, Any]) -> dict[str, str]:
 
 
 async def _open_orders(exchange: Any, call: dict[str, Any]) -> list[dict[str, Any]]:
-    return [order(one) for one in await exchange.fetch_open_orders(call["symbol"])]
+    return await open_orders(exchange, call["symbol"], order)
 
 
 async def _closed_orders(exchange: Any, call: dict[str, Any]) -> list[dict[str, Any]]:
-    """Filled and cancelled ones: some exchanges list them apart, some only together with open ones.
+    """Filled and cancelled ones: some exchanges list them apart, some only together with open ones, which ccxt then
+    takes out again of a page whose end nobody sees ("emulated").
 
-    Where one of two lists goes on behind this page, nothing younger than what it ends with is told of the other: the
-    next page begins there.
+    Where one of two lists goes on behind what was read, nothing younger than its end is told of the other: the next
+    page begins there.
     """
-    names = ("fetchClosedOrders", "fetchCanceledOrders") if exchange.has.get("fetchClosedOrders") else ("fetchOrders",)
-    methods = [name for name in names if exchange.has.get(name)]
+    has = exchange.has
+    is_apart = has.get("fetchClosedOrders") is True or not has.get("fetchOrders")
+    names = ("fetchClosedOrders", "fetchCanceledOrders") if is_apart else ("fetchOrders",)
     found: dict[str, dict[str, Any]] = {}
     ends: list[int] = []
-    for name in methods:
-        page = [order(one) for one in await getattr(exchange, name)(call["symbol"], call["since"], call["limit"])]
-        if len(page) >= call["limit"]:
-            ends.append(max(one["ms"] for one in page))
-        found |= {one["id"]: one for one in page}
+    for name in names:
+        if has.get(name):
+            rows, end = await listed(exchange, name, call, order)
+            found |= rows
+            ends += [] if end is None else [end]
     return [one for one in found.values() if not ends or one["ms"] <= min(ends)]
 
 
 async def _my_trades(exchange: Any, call: dict[str, Any]) -> list[dict[str, Any]]:
-    return [fill(one) for one in await exchange.fetch_my_trades(call["symbol"], call["since"], call["limit"])]
+    rows, _ = await listed(exchange, "fetchMyTrades", call, fill)
+    return list(rows.values())

@@ -15,6 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 from connectors.errors import ConfigError
 
 SCHEME: Final = "ccxt"
+# ccxt asks Coinbase's older API for balances, a page of them and what orders hold left unsaid; orders are in the newer
+_OPTIONS: Final[dict[str, dict[str, Any]]] = {"coinbase": {"fetchBalance": "v3PrivateGetBrokerageAccounts"}}
 _FOR_GOOD: Final = ("BadSymbol", "NotSupported", "ArgumentsRequired")
 
 
@@ -41,6 +43,7 @@ def make(url: str, secrets: Mapping[str, str] | None = None) -> Any:
         mend = "choose one that ccxt.pro streams books of"
         raise ConfigError(f"ccxt.pro has no book stream of {name}", place="--venues", mend=mend)
     _spot_alone(exchange.options)
+    exchange.options |= _OPTIONS.get(name, {})
     if where:
         exchange.urls["api"] = _pointed(exchange.urls["api"], where, "")
     return exchange

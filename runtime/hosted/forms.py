@@ -2,12 +2,14 @@
 that money depends on. https://docs.ccxt.com/#/README?id=order-structure
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
 from runtime.hosted.exchange import text
 
 WORDS_MAX: Final = 300
+_NAME: Final = re.compile(r"(vg[0-9a-z]{6})([0-9]{1,10})")
 
 
 def said(error: BaseException) -> str:
@@ -20,9 +22,21 @@ def words(error: BaseException) -> str:
     return f"{type(error).__name__}: {said(error)}".removesuffix(": ")
 
 
+def plain(name: str) -> str:
+    """A client order id as every exchange takes it: letters and digits alone, as OKX demands
+    (https://www.okx.com/docs-v5/en/#order-book-trading-trade-post-place-order, `clOrdId`)."""
+    return name.replace("-", "")
+
+
+def own(name: str) -> str:
+    """An exchange's client order id as ours, with its hyphen; what was never ours is left as it is."""
+    match = _NAME.fullmatch(name)
+    return f"{match[1]}-{match[2]}" if match is not None else name
+
+
 def order(found: dict[str, Any]) -> dict[str, Any]:
     return {
-        "id": str(found.get("id") or ""), "name": str(found.get("clientOrderId") or ""),
+        "id": str(found.get("id") or ""), "name": own(str(found.get("clientOrderId") or "")),
         "symbol": found.get("symbol") or "", "side": found.get("side") or "", "type": found.get("type") or "",
         "tif": found.get("timeInForce") or "", "status": found.get("status") or "",
         "price": text(found.get("price")) or None, "amount": text(found.get("amount")) or None,

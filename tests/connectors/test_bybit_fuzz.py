@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import get_args
 
@@ -26,6 +25,7 @@ from tests.support.bybit_frames import (
     trades,
     yes,
 )
+from tests.support.wounds import mutated
 
 KINDS = get_args(Output)
 SUBSCRIBE = {"req_id": "1", "op": "subscribe", "args": ["orderbook.50.BTCUSDT"]}
@@ -106,30 +106,9 @@ def closed() -> Line:
     return line
 
 
+WOUNDED = mutated(FRAMES, NUMBERS, spots=rb'-?[0-9][0-9.]*|"[0-9.]+"')
 OPEN: list[Callable[[], Line]] = [opened, subscribing, live, unsubscribing, backing_off, refused]
 STATES = [*OPEN, new, closed]
-
-
-@st.composite
-def mutated(draw: st.DrawFn) -> bytes:
-    """A valid frame with up to four wounds: cut, flipped, grown, a piece lost, a number exchanged."""
-    frame = bytearray(draw(st.sampled_from(FRAMES)))
-    for wound in draw(st.lists(st.sampled_from(["cut", "flip", "insert", "drop", "number"]), max_size=4)):
-        at = draw(st.integers(0, max(len(frame) - 1, 0)))
-        if wound == "cut":
-            del frame[at:]
-        elif wound == "flip" and frame:
-            frame[at] ^= 1 << draw(st.integers(0, 7))
-        elif wound == "insert":
-            frame[at:at] = draw(st.binary(max_size=8))
-        elif wound == "drop":
-            del frame[at : at + draw(st.integers(1, 40))]
-        else:
-            spots = list(re.finditer(rb'-?[0-9][0-9.]*|"[0-9.]+"', frame))
-            if spots:
-                spot = draw(st.sampled_from(spots))
-                frame[spot.start() : spot.end()] = draw(st.sampled_from(NUMBERS))
-    return bytes(frame)
 
 
 def check(outputs: list[Output]) -> None:
@@ -148,7 +127,13 @@ def check(outputs: list[Output]) -> None:
 @settings(max_examples=500)
 @given(
     st.sampled_from(STATES),
-    st.lists(st.tuples(st.sampled_from([PUBLIC, PUBLIC, CALLS]), st.binary(max_size=60) | mutated()), max_size=8),
+    st.lists(
+        st.tuples(
+            st.sampled_from([PUBLIC, PUBLIC, CALLS]),
+            st.binary(max_size=60) | WOUNDED,
+        ),
+        max_size=8,
+    ),
 )
 @example(live, [(PUBLIC, b'{"topic":"orderbook.50.BTCUSDT","data":' + b"[" * 10_000)])
 @example(live, [(PUBLIC, b'{"topic":' + b"[" * 10_000)])

@@ -83,6 +83,14 @@ def test_a_clock_that_is_off_is_measured_and_told() -> None:
     assert ("GET /v5/market/time", "") in desk.rest.values()
 
 
+def test_a_question_that_is_refused_for_its_time_measures_anew() -> None:
+    desk = Desk().up()
+    desk.keep(desk.session.look(0, desk.now_ns))
+    desk.answered("/v5/order/realtime", {}, 10002, "invalid request, please check your server timestamp")
+    desk.wait(0.5)
+    assert ("GET /v5/market/time", "") in desk.rest.values()
+
+
 @pytest.mark.parametrize("link", [PRIVATE, TRADE])
 def test_either_link_lost_is_doubt_and_not_ready(link: str) -> None:
     """What is told on one is answered on the other: whichever goes, what is in flight is UNKNOWN and not sent again."""
@@ -136,6 +144,7 @@ def test_a_login_that_is_refused_is_tried_anew(link: str) -> None:
     (notice,) = of(Notice, desk.hear(no, link))
     assert notice.level == "error"
     assert of(Reconnect, desk.wait(9)) == []
+    assert ("GET /v5/market/time", "") in desk.rest.values()
     (again,) = of(Reconnect, desk.wait(1))
     assert again.link == link
     assert "Too many sessions" in again.reason

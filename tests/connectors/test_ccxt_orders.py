@@ -30,9 +30,10 @@ def test_every_order_is_read_back_as_it_was_approved(
 
 def test_cancels_and_amends_name_the_order_as_the_exchange_does() -> None:
     cancel = ENCODER.cancel(Approved(CancelOrder("vg-1", 0, 0, 5, "vg-3"), 2, 9, 1), 9)
-    assert asked(cancel.data) == [Asked("cancel", venue_order_id="8231")]
+    assert asked(cancel.data) == [Asked("cancel", symbol="BTC/USDT", venue_order_id="8231")]
     amend = ENCODER.amend(Approved(AmendOrder("vg-1", 0, 0, 5, 1, 62_808 * 10**9, 10**6, "vg-2"), 3, 9, 40), 9)
-    assert asked(amend.data) == [Asked("amend", px_1e9=62_808 * 10**9, qty_1e8=10**6, venue_order_id="8231")]
+    found = Asked("amend", symbol="BTC/USDT", px_1e9=62_808 * 10**9, qty_1e8=10**6, venue_order_id="8231")
+    assert asked(amend.data) == [found]
     with pytest.raises(ValueError, match="no cancel-all"):
         ENCODER.cancel_all(Approved(CancelAll("ccxt_x", "vg-4"), 4, 9, 1), 9)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from connectors.events import AuditDue, BookAudit, BookDelta, BookLost, BookSnapshot, Notice
 from connectors.session import AUDIT, Output, Reconnect, Send, SessionPlan, WakeAt
 from connectors.venues.kraken import VENUE
-from tests.connectors.test_kraken_fuzz import FRAMES, mutated
+from tests.connectors.test_kraken_fuzz import FRAMES, NUMBERS
 from tests.support.kraken_frames import (
     ASKS,
     BIDS,
@@ -27,6 +27,7 @@ from tests.support.kraken_frames import (
     snapshot,
     update,
 )
+from tests.support.wounds import mutated
 
 TWO = ("BTC/USD", "ETH/USD")
 PERIOD_S = 60
@@ -347,7 +348,7 @@ def test_the_link_is_watched_while_the_public_one_is_down() -> None:
     assert [dead.link for dead in of(Reconnect, out)] == [AUDIT]
 
 
-frames = st.lists(st.sampled_from(FRAMES) | st.binary(max_size=60) | mutated(), min_size=1, max_size=8)
+frames = st.lists(st.sampled_from(FRAMES) | st.binary(max_size=60) | mutated(FRAMES, NUMBERS), min_size=1, max_size=8)
 
 
 @settings(max_examples=300)

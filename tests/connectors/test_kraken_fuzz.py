@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import get_args
 
@@ -31,6 +30,7 @@ from tests.support.kraken_frames import (
     trades,
     update,
 )
+from tests.support.wounds import mutated
 
 KINDS = get_args(Output)
 BOOK_REQUEST = {"method": "subscribe", "params": {"channel": "book", "symbol": ["BTC/USD"], "depth": 10}, "req_id": 2}
@@ -132,28 +132,6 @@ OPEN: list[Callable[[], Line]] = [opened, subscribing, acked, live, unsubscribin
 STATES = [*OPEN, new, closed]
 
 
-@st.composite
-def mutated(draw: st.DrawFn) -> bytes:
-    """A valid frame with one to four wounds: cut, flipped, grown, a piece lost, a number exchanged."""
-    frame = bytearray(draw(st.sampled_from(FRAMES)))
-    for wound in draw(st.lists(st.sampled_from(["cut", "flip", "insert", "drop", "number"]), min_size=1, max_size=4)):
-        at = draw(st.integers(0, max(len(frame) - 1, 0)))
-        if wound == "cut":
-            del frame[at:]
-        elif wound == "flip" and frame:
-            frame[at] ^= 1 << draw(st.integers(0, 7))
-        elif wound == "insert":
-            frame[at:at] = draw(st.binary(max_size=8))
-        elif wound == "drop":
-            del frame[at : at + draw(st.integers(1, 40))]
-        else:
-            spots = list(re.finditer(rb"-?[0-9][0-9.e-]*", frame))
-            if spots:
-                spot = draw(st.sampled_from(spots))
-                frame[spot.start() : spot.end()] = draw(st.sampled_from(NUMBERS))
-    return bytes(frame)
-
-
 def check(line: Line, outputs: list[Output], books: list[L2Book]) -> None:
     """Only what the contract lists, only what fits the guest, and a book takes it or raises BookGap."""
     for output in outputs:
@@ -174,7 +152,7 @@ def check(line: Line, outputs: list[Output], books: list[L2Book]) -> None:
 
 
 @settings(max_examples=600)
-@given(st.sampled_from(STATES), st.lists(st.binary(max_size=60) | mutated(), min_size=1, max_size=6))
+@given(st.sampled_from(STATES), st.lists(st.binary(max_size=60) | mutated(FRAMES, NUMBERS), min_size=1, max_size=6))
 @example(live, [b'{"x":' + b"[" * 10_000])
 @example(live, [b'{"channel":"book","data":' + b"[" * 10_000])
 @example(new, [instruments(pair(), pair("ETH/USD"))])

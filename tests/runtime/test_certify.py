@@ -179,7 +179,7 @@ def test_a_module_names_a_venue_as_well(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("krakn", "no venue is called 'krakn'"),
+        ("krakn", "no venue and no module is called 'krakn'"),
         ("no.such.module", "cannot be imported: ModuleNotFoundError"),
         ("json:VENUE", "cannot be imported: AttributeError"),
         ("json:loads", "is a function"),

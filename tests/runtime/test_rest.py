@@ -70,6 +70,31 @@ async def test_with_several_at_once_no_order_is_given_up_for_a_cancel() -> None:
         assert await door.until(4) == dict.fromkeys((1, 2, 3, 9), (200, b"{}"))
 
 
+async def test_an_order_that_waited_past_its_deadline_never_leaves_and_a_cancel_does() -> None:
+    """The venue hangs, and both places are taken."""
+    held, began = asyncio.Event(), asyncio.Event()
+
+    async def answer(asked: Asked) -> bytes:
+        if "cancel" not in asked.path:
+            began.set()
+            await held.wait()
+        return http(b"{}")
+
+    async with RestServer(answer) as server, running(server.url, rest_at_once=2, deadline_ns=5 * 10**9) as door:
+        door.send(1, "/orders")
+        door.send(2, "/orders")
+        await began.wait()
+        door.send(8, "/orders/batch_cancel")
+        await door.until(1)
+        door.later_ns = 6 * 10**9
+        door.send(3, "/orders")
+        held.set()
+        answers = await door.until(4)
+    assert answers[2] == (0, b"never left: it waited for more than 5 s")
+    assert [answers[number] for number in (1, 3, 8)] == [(200, b"{}")] * 3
+    assert len(server.asked) == 3
+
+
 async def test_json_is_said_to_be_json() -> None:
     def as_json(request: Unsigned, _secrets: Mapping[str, str]) -> Signed:
         return Signed(request.path, {}, json.dumps({"nonce": request.nonce, **json.loads(request.body)}).encode())

@@ -13,7 +13,7 @@ from runtime.inputs import Command
 from runtime.spec import AlgoSpec
 from runtime.tap import CHECKS_OF_AN_ORDER, Tap
 from tests.support.data import ROOT
-from tests.support.exit_world import PING, Asking, Exit, amend, cancel, new
+from tests.support.tap_world import PING, Asking, Exit, amend, cancel, new
 from tests.support.kill_world import World as LiveWorld
 from tests.support.puppet import Puppet
 

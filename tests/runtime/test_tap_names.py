@@ -8,7 +8,7 @@ import pytest
 from connectors.instrument import Instrument
 from connectors.orders import Asked
 from runtime.tap import Tap
-from tests.support.exit_world import Asking, Exit, amend, cancel, new
+from tests.support.tap_world import Asking, Exit, amend, cancel, new
 
 
 class Elsewhere(Exit):
@@ -37,7 +37,7 @@ def test_a_market_by_the_venues_own_name_is_the_same_market(symbol: str) -> None
     assert Elsewhere(code="4711").asks(new(), symbol=symbol) == ""
 
 
-@pytest.mark.parametrize("symbol", ["ETH-USDT", "BTC-USD", "4712", ""])
+@pytest.mark.parametrize("symbol", ["ETH-USDT", "BTC-USD", "BT-CUSDT", "BTC/USD-T", "4712", ""])
 def test_another_market_is_not(symbol: str) -> None:
     assert "where 'BTC/USDT' was approved" in Elsewhere(code="4711").asks(new(), symbol=symbol)
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from connectors.orders import CancelAll
 from connectors.session import Send
 from runtime.tap import LATE_MAX, WAITING_MAX
-from tests.support.exit_world import Asking, Exit, amend, cancel, new
+from tests.support.tap_world import Asking, Exit, amend, cancel, new
 
 
 def test_what_has_not_left_is_told_until_it_is_dropped() -> None:

@@ -4,7 +4,7 @@ from tests.mutants import Mutant
 
 KNOBS = {"VENUEGATE_ACTIONS": "4000"}
 EXIT = ("tests/system/test_no_bypass.py",)
-TAP = ("tests/runtime/test_tap.py",)
+TAP = tuple(f"tests/runtime/{name}.py" for name in ("test_tap", "test_tap_waiting", "test_tap_names"))
 ASKED = ("tests/connectors/test_kraken_asked.py",)
 ORDERS = "connectors/venues/kraken/orders.py"
 GATE, TAPS, DESK, LAST = "risk/gate.py", "runtime/tap.py", "runtime/desk.py", "runtime/exit.py"
@@ -137,12 +137,12 @@ MUTANTS = [
     ),
     Mutant(
         "the tap takes a number twice", TAPS,
-        "[self._waiting.pop(one, None) for one in approvals]", "[self._waiting.get(one) for one in approvals]",
+        "[self._taken(one) for one in approvals]", "[self.waiting(one) for one in approvals]",
         TAP, "looked up, and not taken out",
     ),
     Mutant(
         "the tap looks at the number alone", TAPS,
-        "        if found != expected.asked:\n", "        if found.what != expected.asked.what:\n",
+        "        if found != expected.asked:\n            return f", "        if found.what != expected.asked.what:\n            return f",
         TAP, "a comparison of kinds",
     ),
     Mutant(

@@ -55,8 +55,8 @@ class Line(Protocol):
 class VenueLine:
     """`venue`: another `Venue` in its place (a mutant). `calls_ms`: an answer's way there and back.
 
-    `lost`: what became invalid, in order: (market, reason, frames heard until then). `sent`: what left, by link. `frames`:
-    what came, when and by which link.
+    `lost`: what became invalid, in order: (market, reason, frames heard until then). `sent`: what left, by link.
+    `frames`: what came, when and by which link.
     """
 
     def __init__(
@@ -76,7 +76,6 @@ class VenueLine:
         self._index = {symbol.replace("/", ""): index for index, symbol in enumerate(self.symbols)}
         self.harm: Line | None = None
         self.heard = self._key = 0
-        self.messages: list[Message] = []  # by key, but for Binance's
         self.lost: list[tuple[int, str, int]] = []
         self.sent: list[tuple[str, bytes]] = []
         self.frames: list[tuple[int, str, bytes]] = []
@@ -250,7 +249,6 @@ class VenueLine:
         self.judges[index].states[key] = self._books[index].take(message)
         if self.name == "binance":
             self.judges[index].states[key] = self._books[index].sides(DEPTH)
-        self.messages.append(message)
         return key
 
     def _look(self) -> None:

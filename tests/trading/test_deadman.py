@@ -1,8 +1,12 @@
 """The dead-man's switch: armed for sixty seconds, each fifteen; who freezes loses all orders, and finds out."""
 
+import pytest
+
+from tests.support.trading_venues import VENUES, place
 from tests.support.trading_world import SECOND, TradingWorld
 
 METHOD = "cancel_all_orders_after"
+THERE = pytest.mark.parametrize("venue", [name for name in VENUES if place(name).venue.capabilities.dead_man])
 
 
 def test_a_frozen_gateway_has_nothing_open_after_a_minute() -> None:
@@ -49,21 +53,23 @@ def test_it_is_disarmed_before_maintenance() -> None:
     world.calm()
 
 
-def test_it_is_disarmed_at_the_end_when_nothing_is_open() -> None:
-    world = TradingWorld()
+@THERE
+def test_it_is_disarmed_at_the_end_when_nothing_is_open(venue: str) -> None:
+    world = TradingWorld(name=venue)
     world.bid()
     world.run(1)
     world.stop()
     assert world.venue.engine.trigger_ns == 0
 
 
-def test_it_stays_armed_at_the_end_when_something_may_be_open() -> None:
+@THERE
+def test_it_stays_armed_at_the_end_when_something_may_be_open(venue: str) -> None:
     """The cancels of the end are refused: the venue does it for us, within a minute."""
-    world = TradingWorld()
+    world = TradingWorld(name=venue)
     name = world.bid()
     world.run(1)
-    world.faults.switch("refuse=EGeneral:Internal error,on=cancel_order,times=0")
-    world.faults.switch("refuse=EGeneral:Internal error,on=cancel_all,times=0")
+    world.faults.switch("refuse,on=cancel,times=0")
+    world.faults.switch("refuse,on=cancel_all,times=0")
     world.stop()
     assert world.there(name).is_open
     world.run(61)
@@ -84,9 +90,10 @@ def test_no_ack_no_orders_and_a_person_hears_of_it() -> None:
     world.calm()
 
 
-def test_a_crash_leaves_it_armed() -> None:
+@THERE
+def test_a_crash_leaves_it_armed(venue: str) -> None:
     """kill -9: within a minute nothing of ours is open there, and the next session knows that they ended."""
-    world = TradingWorld()
+    world = TradingWorld(name=venue)
     name = world.bid()
     world.run(1)
     world.crash()

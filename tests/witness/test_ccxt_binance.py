@@ -12,6 +12,7 @@ import pytest
 from runtime.sim.binance.rpc import ApiConnection
 from runtime.sim.binance.server import BinanceSimServer
 from tests.witness.clients import altered, witness
+from tests.witness.compared import states, used
 from tests.witness.hearing import Heard, watching
 
 BTC, ETH = "BTC/USDT", "ETH/USDT"
@@ -44,10 +45,6 @@ def test_the_witnesses_are_as_they_were_shipped() -> None:
     assert list(altered("ccxt", ours)) == []
 
 
-def states(exchange: Any, order_id: str) -> list[str]:
-    return [str(order["status"]) for order in exchange.orders or () if order["id"] == order_id]
-
-
 @pytest.mark.parametrize("key_type", ["hmac", "ed25519"])
 async def test_market_orders_and_balance(key_type: str) -> None:
     heard = Heard()
@@ -74,7 +71,7 @@ async def test_market_orders_and_balance(key_type: str) -> None:
             await heard.until(lambda: "open" in states(exchange, made["id"]), "the order is told")
             held = (await exchange.fetch_balance())["USDT"]["used"]
             assert held == pytest.approx(price * 0.01, abs=1e-6)
-            await heard.until(lambda: _used(heard) == held, "the balance is told")
+            await heard.until(lambda: used(heard) == held, "the balance is told")
             [now] = await exchange.fetch_open_orders(BTC)
             assert (now["id"], now["clientOrderId"]) == (made["id"], "cx-1")
 
@@ -82,12 +79,6 @@ async def test_market_orders_and_balance(key_type: str) -> None:
             assert gone["status"] == "canceled"
             await heard.until(lambda: "canceled" in states(exchange, made["id"]), "the cancel is told")
             assert await exchange.fetch_open_orders(BTC) == []
-
-
-def _used(heard: Heard) -> Any:
-    """What orders hold of USDT, as watch_balance said last."""
-    told = [message["result"] for message in heard.messages if message.get("watched") == "balance"]
-    return told[-1]["USDT"]["used"] if told else None
 
 
 def _subscribed(server: BinanceSimServer) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from runtime.sim.bybit.private import PrivateConnection
 from runtime.sim.bybit.server import BybitSimServer
 from tests.witness.clients import witness
+from tests.witness.compared import states, used
 from tests.witness.hearing import Heard, watching
 
 BTC, ETH = "BTC/USDT", "ETH/USDT"
@@ -40,16 +41,6 @@ def _moved(url: Any, base: str) -> Any:
     return (base if scheme == "https" else base.replace("http", "ws", 1)) + (f"/{path}" if path else "")
 
 
-def states(exchange: Any, order_id: str) -> list[str]:
-    return [str(order["status"]) for order in exchange.orders or () if order["id"] == order_id]
-
-
-def _used(heard: Heard) -> Any:
-    """What orders hold of USDT, as watch_balance said last."""
-    told = [message["result"] for message in heard.messages if message.get("watched") == "balance"]
-    return told[-1]["USDT"]["used"] if told else None
-
-
 async def test_market_orders_and_balance() -> None:
     heard = Heard()
     async with BybitSimServer(seed=3) as server, ccxt_at(server) as exchange:
@@ -70,7 +61,7 @@ async def test_market_orders_and_balance() -> None:
             await heard.until(lambda: "open" in states(exchange, made["id"]), "the order is told")
             held = (await exchange.fetch_balance())["USDT"]["used"]
             assert held == pytest.approx(price * 0.01, abs=1e-6)
-            await heard.until(lambda: _used(heard) == held, "the balance is told")
+            await heard.until(lambda: used(heard) == held, "the balance is told")
             changed = await exchange.edit_order_ws(made["id"], BTC, "limit", "buy", 0.02, price - 10)
             assert changed["id"] == made["id"]
             [now] = await exchange.fetch_open_orders(BTC)

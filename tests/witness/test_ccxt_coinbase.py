@@ -12,6 +12,7 @@ import pytest
 
 from runtime.sim.coinbase.server import CoinbaseSimServer
 from tests.witness.clients import altered, witness
+from tests.witness.compared import ten, truth
 from tests.witness.hearing import WITHIN_S, Heard, watching
 
 BTC = "BTC/USD"
@@ -30,19 +31,6 @@ async def coinbase(**options: Any) -> AsyncIterator[tuple[Any, CoinbaseSimServer
             yield exchange, server
         finally:
             await exchange.close()
-
-
-def ten(book: Any) -> tuple[Any, ...]:
-    """The best ten levels a side as (price, quantity)."""
-    return tuple(tuple((level[0], level[1]) for level in book[side][:10]) for side in ("bids", "asks"))
-
-
-def truth(server: CoinbaseSimServer, symbol: str) -> tuple[Any, ...]:
-    book, pair = server.market.book(symbol), server.venue.pairs[symbol]
-    return tuple(
-        tuple((float(pair.price_text(price)), float(pair.qty_text(qty))) for price, qty in ladder.top(10))
-        for ladder in (book.bids, book.asks)
-    )
 
 
 def below(server: CoinbaseSimServer) -> float:

@@ -12,6 +12,7 @@ import pytest
 
 from runtime.sim.okx.server import OkxSimServer
 from tests.witness.clients import altered, witness
+from tests.witness.compared import ten, truth
 from tests.witness.hearing import WITHIN_S, Heard, watching
 
 BTC = "BTC/USDT"
@@ -30,19 +31,6 @@ async def okx(**options: Any) -> AsyncIterator[tuple[Any, OkxSimServer]]:
             yield exchange, server
         finally:
             await exchange.close()
-
-
-def ten(book: Any) -> tuple[Any, ...]:
-    """The best ten levels a side as (price, quantity)."""
-    return tuple(tuple((level[0], level[1]) for level in book[side][:10]) for side in ("bids", "asks"))
-
-
-def truth(server: OkxSimServer) -> tuple[Any, ...]:
-    book, pair = server.market.book(BTC), server.venue.pairs[BTC]
-    return tuple(
-        tuple((float(pair.price_text(price)), float(pair.qty_text(qty))) for price, qty in ladder.top(10))
-        for ladder in (book.bids, book.asks)
-    )
 
 
 def below(server: OkxSimServer) -> float:
@@ -87,10 +75,10 @@ async def test_it_watches_books_trades_and_tickers() -> None:
         }  # fmt: skip
         async with watching(heard, **calls):
             await heard.until(lambda: BTC in exchange.orderbooks and BTC in exchange.tickers, "book and ticker")
-            assert ten(exchange.orderbooks[BTC]) == truth(server)
+            assert ten(exchange.orderbooks[BTC]) == truth(server, BTC)
             for _ in range(10):
                 await exchange.create_order(BTC, "market", "sell", 0.2)
-                await heard.until(lambda: ten(exchange.orderbooks[BTC]) == truth(server), "the book follows")
+                await heard.until(lambda: ten(exchange.orderbooks[BTC]) == truth(server, BTC), "the book follows")
             last = server.market.book(BTC).trades[-1]
 
             def told() -> list[Any]:

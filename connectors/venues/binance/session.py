@@ -308,7 +308,10 @@ class BinanceMarket:
         if "serverShutdown" in (stray.event, inner.event):
             return self._shutdown()
         if stray.stream or stray.event:
-            what = stray.stream.partition("@")[2] or stray.event
+            name, _, what = stray.stream.partition("@")
+            if what in (*_DIFFS, "trade"):
+                return self._unfollowed(name)
+            what = what or stray.event
             if len(self._unread) < WARNED_MAX:
                 self._unread.add(stray.stream.encode())
             return self._once("warning", f"binance: data of stream {what:.40}, which is not read here")
@@ -323,6 +326,8 @@ class BinanceMarket:
         if len(self._follows) != 1:
             return self._once("warning", "binance: a snapshot that does not say of which of several markets it is")
         (follow,) = self._follows.values()
+        if not follow.chain.is_kept and follow.state is not State.LIVE:  # it may be anybody's
+            return self._once("warning", "binance: a snapshot without a market's name before any diff of the market")
         try:
             return self._books.snapshot(follow, wire.decode_snapshot(frame), 0, now_ns)
         except UNREADABLE as error:

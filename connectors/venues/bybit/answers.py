@@ -136,8 +136,6 @@ class Answers:
         if reply.is_silent:
             return self._requests.doubt(request, reply.error)
         if reply.error:
-            if code_of(reply.error) == CLOCK:
-                self._skew.again()
             return self._refused(request, reply.error, classify(reply.error), now_ns)
         if request.kind == "cancel_all" and private.decode_cancelled_all(reply.result).success == "0":
             return self._requests.doubt(request, "bybit says that not everything could be cancelled")

@@ -104,6 +104,7 @@ class Link:
         if not self.is_open or self.is_in:
             return []
         if problem:
+            self._skew.again()  # of the private socket's refusals there is no code to tell the time's by
             return self._give_up(f"the login on the {self.name} link is refused: {problem}", now_ns)
         self.is_in = True
         self._due_ns = now_ns + ANSWER_NS if TOPICS[self.name] else None

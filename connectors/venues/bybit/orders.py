@@ -11,10 +11,10 @@ from typing import Final
 import msgspec
 
 from connectors.errors import ConfigError
+from connectors.exchange.templates import PRICE_ONE, SIZE_ONE, Template, Templates, digits
 from connectors.instrument import Instrument
 from connectors.orders import AmendOrder, Approved, CancelAll, CancelOrder, NewOrder, OrderType
 from connectors.session import REST, TRADE, Send
-from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS
 
 DEADLINE_NS: Final = 5 * 10**9  # after the approval; what X-BAPI-RECV-WINDOW says
 BATCH_MAX: Final = 10  # of spot
@@ -23,8 +23,6 @@ CANCEL_ALL: Final = "/v5/order/cancel-all"
 CANCEL: Final = "/v5/order/cancel"
 _MS: Final = 10**6
 _MARKET: Final = int(OrderType.MARKET)
-_PRICE_ONE: Final = 10**PRICE_DECIMALS
-_SIZE_ONE: Final = 10**SIZE_DECIMALS
 _HEAD: Final = b'{"reqId":"%%d","header":{"X-BAPI-TIMESTAMP":"%%d","X-BAPI-RECV-WINDOW":"%d"},"op":"order.' % (
     DEADLINE_NS // _MS
 )
@@ -38,23 +36,16 @@ _TERMS: Final = {
 }
 
 
-def _number(decimals: int) -> bytes:
-    """A format for (whole part, decimals); without decimals the second is taken and not printed."""
-    return b"%%d.%%0%dd" % decimals if decimals else b"%d%.0a"
-
-
-class _Template:
+class _Template(Template):
     """What is the same in every order of one instrument, as formats: one operation prints an order."""
 
-    __slots__ = ("amend", "cancel", "instrument", "leg", "name", "price_digit", "size_digit", "submit")
+    __slots__ = ("amend", "cancel", "leg", "name", "submit")
 
     def __init__(self, instrument: Instrument, smp: bytes) -> None:
-        self.instrument = instrument
-        self.price_digit = 10 ** (PRICE_DECIMALS - instrument.price_precision)
-        self.size_digit = 10 ** (SIZE_DECIMALS - instrument.size_precision)
+        super().__init__(instrument)
         self.name = instrument.venue_symbol or instrument.symbol.replace("/", "")
         name = msgspec.json.encode(self.name).replace(b"%", b"%%")
-        price, size = _number(instrument.price_precision), _number(instrument.size_precision)
+        price, size = digits(instrument.price_precision), digits(instrument.size_precision)
         self.leg = {
             (int(order_type), side): b"".join(
                 (b'"symbol":', name, b',"side":"%s","orderType":"' % (b"Buy" if side > 0 else b"Sell"), kind,
@@ -85,18 +76,7 @@ class BybitOrders:
             raise ConfigError(f"no smp_type {smp!r}", place="bybit option smp_type", mend=mend)
         self.skew_ms = 0
         self._smp = b"" if smp == SMP_TYPES[0] else b',"smpType":"%s"' % smp.encode()
-        self._instruments = instruments
-        self._templates: dict[int, _Template] = {}
-
-    def _template(self, index: int) -> _Template:
-        instrument = self._instruments[index]
-        template = self._templates.get(index)
-        if template is None or template.instrument is not instrument:
-            if instrument is None:
-                msg = f"instrument {index} has no metadata: its orders cannot be written"
-                raise ValueError(msg)
-            template = self._templates[index] = _Template(instrument, self._smp)
-        return template
+        self._template = Templates(instruments, lambda one: _Template(one, self._smp)).of
 
     def _made_ms(self, approved_ns: int) -> int:
         return approved_ns // _MS + self.skew_ms
@@ -128,8 +108,8 @@ class BybitOrders:
         del now_ns
         order = approved.order
         template = self._template(order.instrument)
-        lots, rest = divmod(order.qty_1e8, _SIZE_ONE)
-        whole, part = divmod(order.px_1e9, _PRICE_ONE)
+        lots, rest = divmod(order.qty_1e8, SIZE_ONE)
+        whole, part = divmod(order.px_1e9, PRICE_ONE)
         numbers = (lots, rest // template.size_digit, whole, part // template.price_digit)
         head = (approved.approval, self._made_ms(approved.now_ns), order.client_order_id.encode())
         return Send(TRADE, template.amend % (*head, *numbers), approved.approval)
@@ -156,9 +136,9 @@ class BybitOrders:
 
 
 def _numbers(template: _Template, order: NewOrder) -> tuple[object, ...]:
-    lots, rest = divmod(order.qty_1e8, _SIZE_ONE)
+    lots, rest = divmod(order.qty_1e8, SIZE_ONE)
     name = order.client_order_id.encode()
     if order.order_type == _MARKET:
         return lots, rest // template.size_digit, name
-    whole, part = divmod(order.px_1e9, _PRICE_ONE)
+    whole, part = divmod(order.px_1e9, PRICE_ONE)
     return lots, rest // template.size_digit, whole, part // template.price_digit, name

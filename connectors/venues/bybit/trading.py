@@ -23,7 +23,7 @@ from connectors.orders import Approved, CancelAll, CancelOrder, NewOrder
 from connectors.session import PRIVATE, REST, TRADE, Output, Send, TradingPlan, WakeAt
 from connectors.venues.bybit import key, limits, private
 from connectors.venues.bybit.answers import Answers, read
-from connectors.venues.bybit.errors import RESTARTING, SHUT_OUT, classify, code_of
+from connectors.venues.bybit.errors import CLOCK, RESTARTING, SHUT_OUT, classify, code_of
 from connectors.venues.bybit.link import Link
 from connectors.venues.bybit.orders import BATCH_MAX, CANCEL, DEADLINE_NS, SMP_TYPES, BybitOrders
 from connectors.venues.bybit.picture import ACCOUNT, Lists
@@ -237,8 +237,11 @@ class BybitTrading(ExchangeTrading):
         if found is None:
             return []
         question, reply = found
-        if code_of(reply.error) in SHUT_OUT:
+        code = code_of(reply.error)
+        if code in SHUT_OUT:
             self._limits.shut_out(now_ns)
+        elif code == CLOCK:
+            self._skew.again()
         if self.looks.owns(question):
             return self.looks.answered(question, reply, now_ns)
         if self._key.owns(question):

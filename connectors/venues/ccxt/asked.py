@@ -39,11 +39,12 @@ def asked(data: bytes) -> list[Asked]:
         return [_new(call)]
     if method == "cancel_order":
         _only(call, {"id", "symbol"})
-        return [Asked("cancel", venue_order_id=_text(call, "id"))]
+        return [Asked("cancel", symbol=_text(call, "symbol"), venue_order_id=_text(call, "id"))]
     if method == "edit_order":
         _only(call, {"id", "symbol", "type", "side", "amount", "price"})
         px, qty = _amount(call, "price", PRICE_DECIMALS), _amount(call, "amount", SIZE_DECIMALS)
-        return [Asked("amend", px_1e9=px, qty_1e8=qty, venue_order_id=_text(call, "id"))]
+        symbol = _text(call, "symbol")
+        return [Asked("amend", symbol=symbol, px_1e9=px, qty_1e8=qty, venue_order_id=_text(call, "id"))]
     return [Asked(method)]
 
 

@@ -15,14 +15,12 @@ from typing import Final
 
 import msgspec
 
+from connectors.exchange.templates import PRICE_ONE, SIZE_ONE, Template, Templates, digits
 from connectors.instrument import Instrument
 from connectors.orders import AmendOrder, Approved, CancelAll, CancelOrder, NewOrder, OrderType
 from connectors.session import REST, Send
-from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS
 
 ORDERS: Final = "/api/v3/brokerage/orders"
-_PRICE_ONE: Final = 10**PRICE_DECIMALS
-_SIZE_ONE: Final = 10**SIZE_DECIMALS
 _MARKET: Final = int(OrderType.MARKET)
 # `order_configuration` of each of the guest's types, and what stands in it besides size and price
 _FORMS: Final = {
@@ -34,23 +32,16 @@ _FORMS: Final = {
 }
 
 
-def _number(decimals: int) -> bytes:
-    """A format for (whole part, decimals); without decimals the second is taken and not printed."""
-    return b"%%d.%%0%dd" % decimals if decimals else b"%d%.0a"
-
-
-class _Template:
+class _Template(Template):
     """What is the same in every order of one instrument, as formats."""
 
-    __slots__ = ("edit", "instrument", "price_digit", "size_digit", "submit")
+    __slots__ = ("edit", "submit")
 
     def __init__(self, instrument: Instrument) -> None:
-        self.instrument = instrument
-        self.price_digit = 10 ** (PRICE_DECIMALS - instrument.price_precision)
-        self.size_digit = 10 ** (SIZE_DECIMALS - instrument.size_precision)
+        super().__init__(instrument)
         name = instrument.venue_symbol or instrument.symbol.replace("/", "-")
         product = msgspec.json.encode(name).replace(b"%", b"%%")
-        price, size = _number(instrument.price_precision), _number(instrument.size_precision)
+        price, size = digits(instrument.price_precision), digits(instrument.size_precision)
         head = b"%d POST " + ORDERS.encode() + b'\n{"client_order_id":"%s","product_id":' + product
         self.submit = {
             (int(order_type), side): b"".join(
@@ -75,18 +66,7 @@ class CoinbaseOrders:
         self, instruments: Sequence[Instrument | None], names: Callable[[str], str] = lambda name: name
     ) -> None:
         self.names = names
-        self._instruments = instruments
-        self._templates: dict[int, _Template] = {}
-
-    def _template(self, index: int) -> _Template:
-        instrument = self._instruments[index]
-        template = self._templates.get(index)
-        if template is None or template.instrument is not instrument:
-            if instrument is None:
-                msg = f"instrument {index} has no metadata: its orders cannot be written"
-                raise ValueError(msg)
-            template = self._templates[index] = _Template(instrument)
-        return template
+        self._template = Templates(instruments, _Template).of
 
     def submit(self, approved: Approved[NewOrder], now_ns: int) -> Send:
         """`POST /orders`; the request's number is the approval's."""
@@ -94,11 +74,11 @@ class CoinbaseOrders:
         order, number = approved.order, approved.approval
         template = self._template(order.instrument)
         form = template.submit[order.order_type, order.side]
-        lots, rest = divmod(order.qty_1e8, _SIZE_ONE)
+        lots, rest = divmod(order.qty_1e8, SIZE_ONE)
         head = (number, order.client_order_id.encode(), lots, rest // template.size_digit)
         if order.order_type == _MARKET:
             return Send(REST, form % head, number)
-        whole, part = divmod(order.px_1e9, _PRICE_ONE)
+        whole, part = divmod(order.px_1e9, PRICE_ONE)
         return Send(REST, form % (*head, whole, part // template.price_digit), number)
 
     def amend(self, approved: Approved[AmendOrder], now_ns: int) -> Send:
@@ -106,8 +86,8 @@ class CoinbaseOrders:
         del now_ns
         order, number = approved.order, approved.approval
         template = self._template(order.instrument)
-        whole, part = divmod(order.px_1e9, _PRICE_ONE)
-        lots, rest = divmod(order.qty_1e8, _SIZE_ONE)
+        whole, part = divmod(order.px_1e9, PRICE_ONE)
+        lots, rest = divmod(order.qty_1e8, SIZE_ONE)
         name = msgspec.json.encode(self.names(order.client_order_id))
         numbers = (whole, part // template.price_digit, lots, rest // template.size_digit)
         return Send(REST, template.edit % (number, name, *numbers), number)

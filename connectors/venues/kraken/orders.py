@@ -12,10 +12,10 @@ from typing import Final
 import msgspec
 
 from connectors.errors import ConfigError
+from connectors.exchange.templates import PRICE_ONE, SIZE_ONE, Template, Templates, digits
 from connectors.instrument import Instrument
 from connectors.orders import AmendOrder, Approved, CancelAll, CancelOrder, NewOrder, OrderType
 from connectors.session import Send
-from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS
 from connectors.venues.kraken.stamp import Stamp
 
 LINK = "private"
@@ -25,8 +25,6 @@ _TOKEN = b'"token":"{secret:ws_token}"}'
 _DEADLINE = b',"deadline":"%s.%03dZ"'
 
 _MARKET = int(OrderType.MARKET)
-_PRICE_ONE = 10**PRICE_DECIMALS
-_SIZE_ONE = 10**SIZE_DECIMALS
 # order_type, time_in_force and post_only of each of the guest's types
 _TERMS = {
     OrderType.LIMIT: (b"limit", b',"time_in_force":"gtc"'),
@@ -37,22 +35,15 @@ _TERMS = {
 }
 
 
-def _number(decimals: int) -> bytes:
-    """A format for (whole part, decimals); without decimals the second is taken and not printed."""
-    return b"%%d.%%0%dd" % decimals if decimals else b"%d%.0a"
-
-
-class _Template:
+class _Template(Template):
     """What is the same in every order of one instrument, as formats: one operation prints an order."""
 
-    __slots__ = ("amend", "batch", "instrument", "leg", "price_digit", "size_digit", "submit")
+    __slots__ = ("amend", "batch", "leg", "submit")
 
     def __init__(self, instrument: Instrument, stp_type: bytes, validate: bytes) -> None:
-        self.instrument = instrument
-        self.price_digit = 10 ** (PRICE_DECIMALS - instrument.price_precision)
-        self.size_digit = 10 ** (SIZE_DECIMALS - instrument.size_precision)
+        super().__init__(instrument)
         symbol = msgspec.json.encode(instrument.symbol).replace(b"%", b"%%")
-        price, size = _number(instrument.price_precision), _number(instrument.size_precision)
+        price, size = digits(instrument.price_precision), digits(instrument.size_precision)
         parts = {
             (int(order_type), side): (
                 b'"order_type":"%s","side":"%s"' % (kind, b"buy" if side > 0 else b"sell"),
@@ -100,19 +91,8 @@ class KrakenOrders:
         self.is_validating = validate == "true"
         self._stp_type = stp_type.encode()
         self._validate = b',"validate":true' if self.is_validating else b""
-        self._instruments = instruments
-        self._templates: dict[int, _Template] = {}
+        self._template = Templates(instruments, lambda one: _Template(one, self._stp_type, self._validate)).of
         self._stamp = Stamp().parts
-
-    def _template(self, index: int) -> _Template:
-        instrument = self._instruments[index]
-        template = self._templates.get(index)
-        if template is None or template.instrument is not instrument:
-            if instrument is None:
-                msg = f"instrument {index} has no metadata: its orders cannot be written"
-                raise ValueError(msg)
-            template = self._templates[index] = _Template(instrument, self._stp_type, self._validate)
-        return template
 
     def submit(self, approved: Approved[NewOrder], now_ns: int) -> Send:
         """`add_order`; `req_id` is the approval's number."""
@@ -120,13 +100,13 @@ class KrakenOrders:
         order = approved.order
         template = self._template(order.instrument)
         form = template.submit[order.order_type, order.side]
-        lots, rest = divmod(order.qty_1e8, _SIZE_ONE)
+        lots, rest = divmod(order.qty_1e8, SIZE_ONE)
         rest //= template.size_digit
         name, number = order.client_order_id.encode(), approved.approval
         second, ms = self._stamp(approved.now_ns + DEADLINE_NS)
         if order.order_type == _MARKET:
             return Send(LINK, form % (lots, rest, name, second, ms, number), number)
-        whole, part = divmod(order.px_1e9, _PRICE_ONE)
+        whole, part = divmod(order.px_1e9, PRICE_ONE)
         return Send(LINK, form % (whole, part // template.price_digit, lots, rest, name, second, ms, number), number)
 
     def submit_many(self, approved: Sequence[Approved[NewOrder]], now_ns: int) -> Send:
@@ -140,12 +120,12 @@ class KrakenOrders:
 
     @staticmethod
     def _leg(template: _Template, order: NewOrder) -> bytes:
-        lots, rest = divmod(order.qty_1e8, _SIZE_ONE)
+        lots, rest = divmod(order.qty_1e8, SIZE_ONE)
         tail = (lots, rest // template.size_digit, order.client_order_id.encode())
         form = template.leg[order.order_type, order.side]
         if order.order_type == _MARKET:
             return form % tail
-        whole, part = divmod(order.px_1e9, _PRICE_ONE)
+        whole, part = divmod(order.px_1e9, PRICE_ONE)
         return form % (whole, part // template.price_digit, *tail)
 
     def amend(self, approved: Approved[AmendOrder], now_ns: int) -> Send:
@@ -153,8 +133,8 @@ class KrakenOrders:
         del now_ns
         order = approved.order
         template = self._template(order.instrument)
-        whole, part = divmod(order.px_1e9, _PRICE_ONE)
-        lots, rest = divmod(order.qty_1e8, _SIZE_ONE)
+        whole, part = divmod(order.px_1e9, PRICE_ONE)
+        lots, rest = divmod(order.qty_1e8, SIZE_ONE)
         numbers = (whole, part // template.price_digit, lots, rest // template.size_digit)
         stamp = self._stamp(approved.now_ns + DEADLINE_NS)
         data = template.amend % (order.client_order_id.encode(), *numbers, *stamp, approved.approval)

@@ -15,10 +15,10 @@ from typing import Final
 import msgspec
 
 from connectors.errors import ConfigError
+from connectors.exchange.templates import PRICE_ONE, SIZE_ONE, Template, Templates, digits
 from connectors.instrument import Instrument
 from connectors.orders import AmendOrder, Approved, CancelAll, CancelOrder, NewOrder, OrderType
 from connectors.session import PRIVATE, Send
-from connectors.units import PRICE_DECIMALS, SIZE_DECIMALS
 from connectors.venues.okx.names import plain_name, wire_id
 
 DEADLINE_NS: Final = 5 * 10**9  # after the approval
@@ -27,8 +27,6 @@ STP_MODES: Final = ("cancel_taker", "cancel_maker", "cancel_both")
 
 _MARKET = int(OrderType.MARKET)
 _FOK = int(OrderType.FOK)
-_PRICE_ONE = 10**PRICE_DECIMALS
-_SIZE_ONE = 10**SIZE_DECIMALS
 _MS = 1_000_000
 _TYPES = {
     OrderType.LIMIT: b"limit",
@@ -39,11 +37,6 @@ _TYPES = {
 }
 
 
-def _number(decimals: int) -> bytes:
-    """A format for (whole part, decimals); without decimals the second is taken and not printed."""
-    return b'"%%d.%%0%dd"' % decimals if decimals else b'"%d%.0a"'
-
-
 def place(instrument: Instrument) -> bytes:
     """How a request names the market."""
     if instrument.venue_code:
@@ -51,17 +44,15 @@ def place(instrument: Instrument) -> bytes:
     return b'"instId":%s' % msgspec.json.encode(instrument.venue_symbol or plain_name(instrument.symbol))
 
 
-class _Template:
+class _Template(Template):
     """What is the same in every order of one instrument, as formats: one operation prints an order."""
 
-    __slots__ = ("amend", "cancel", "instrument", "leg", "price_digit", "size_digit")
+    __slots__ = ("amend", "cancel", "leg")
 
     def __init__(self, instrument: Instrument, stp_mode: str) -> None:
-        self.instrument = instrument
-        self.price_digit = 10 ** (PRICE_DECIMALS - instrument.price_precision)
-        self.size_digit = 10 ** (SIZE_DECIMALS - instrument.size_precision)
+        super().__init__(instrument)
         market = place(instrument).replace(b"%", b"%%")
-        price, size = _number(instrument.price_precision), _number(instrument.size_precision)
+        price, size = (b'"%s"' % digits(one) for one in (instrument.price_precision, instrument.size_precision))
         self.leg = {
             (int(order_type), side): b"".join(
                 (b"{", market, b',"tdMode":"cash","side":"', b"buy" if side > 0 else b"sell", b'","ordType":"', word,
@@ -98,18 +89,7 @@ class OkxOrders:
             raise ConfigError(f"no stp_mode {stp_mode!r}", place="okx option stp_mode", mend=mend)
         self.skew_ns = 0
         self._stp_mode = stp_mode
-        self._instruments = instruments
-        self._templates: dict[int, _Template] = {}
-
-    def _template(self, index: int) -> _Template:
-        instrument = self._instruments[index]
-        template = self._templates.get(index)
-        if template is None or template.instrument is not instrument:
-            if instrument is None:
-                msg = f"instrument {index} has no metadata: its orders cannot be written"
-                raise ValueError(msg)
-            template = self._templates[index] = _Template(instrument, self._stp_mode)
-        return template
+        self._template = Templates(instruments, lambda one: _Template(one, self._stp_mode)).of
 
     def _deadline_ms(self, now_ns: int) -> int:
         """Finer than a millisecond is cut: a deadline never gets later."""
@@ -134,12 +114,12 @@ class OkxOrders:
 
     def _leg(self, order: NewOrder) -> bytes:
         template = self._template(order.instrument)
-        lots, rest = divmod(order.qty_1e8, _SIZE_ONE)
+        lots, rest = divmod(order.qty_1e8, SIZE_ONE)
         tail = (lots, rest // template.size_digit, wire_id(order.client_order_id).encode())
         form = template.leg[order.order_type, order.side]
         if order.order_type == _MARKET:
             return form % tail
-        whole, part = divmod(order.px_1e9, _PRICE_ONE)
+        whole, part = divmod(order.px_1e9, PRICE_ONE)
         return form % (whole, part // template.price_digit, *tail)
 
     def amend(self, approved: Approved[AmendOrder], now_ns: int) -> Send:
@@ -147,8 +127,8 @@ class OkxOrders:
         del now_ns
         order, number = approved.order, approved.approval
         template = self._template(order.instrument)
-        whole, part = divmod(order.px_1e9, _PRICE_ONE)
-        lots, rest = divmod(order.qty_1e8, _SIZE_ONE)
+        whole, part = divmod(order.px_1e9, PRICE_ONE)
+        lots, rest = divmod(order.qty_1e8, SIZE_ONE)
         numbers = (whole, part // template.price_digit, lots, rest // template.size_digit)
         name = wire_id(order.client_order_id).encode()
         data = template.amend % (number, name, *numbers, number, self._deadline_ms(approved.now_ns))

@@ -131,6 +131,7 @@ class Faults:
         self._words = words or {}
         self._requests = requests | NEUTRAL | self._words.keys()
         self._on: list[Fault] = []
+        self._names: frozenset[str] = frozenset()  # of those that are on: most questions are about others
         for text in texts:
             self.switch(text)
 
@@ -170,18 +171,24 @@ class Faults:
             connections=connections, after_ns=after_ns,
         )  # fmt: skip
         self._on.append(fault)
+        self._names |= {name}
         return fault
 
     def clear(self, name: str = "") -> None:
         """Switches one off, or all."""
         self._on = [fault for fault in self._on if name and fault.name != name]
+        self._names = frozenset(fault.name for fault in self._on)
 
     def active(self, name: str, age_ns: int, index: int = 0, what: str = "") -> Fault | None:
         """The fault if it is on for the `index`-th connection at that age; nothing is counted."""
+        if name not in self._names:
+            return None
         return next((fault for fault in self._on if self._meant(fault, name, age_ns, index, what)), None)
 
     def fires(self, name: str, age_ns: int, index: int = 0, what: str = "") -> Fault | None:
         """The fault if it strikes now; each question is one occasion and is counted."""
+        if name not in self._names:
+            return None
         for fault in self._on:
             if self._meant(fault, name, age_ns, index, what):
                 fault.seen += 1

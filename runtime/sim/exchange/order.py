@@ -65,15 +65,10 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
         return self.price * int(10 ** (9 - self.pair.price_precision))
 
 
-class Order(msgspec.Struct, kw_only=True):
-    """`status`: new, partially_filled, filled, canceled, expired. `number` counts the venue's orders from 1.
-
-    `reason` of one that ended: user, post_only, ioc, fok, no_liquidity, self_trade, timer, amend or the venue's.
-    """
+class Booked(msgspec.Struct, kw_only=True):
+    """What every simulated venue keeps of an order. `reason` of one that ended: why."""
 
     order_id: str
-    number: int
-    spec: NewSpec
     pair: SimPair
     qty: int
     price: int
@@ -82,7 +77,6 @@ class Order(msgspec.Struct, kw_only=True):
     status: str = "new"
     cum_qty: int = 0
     cum_cost: int = 0
-    fees: dict[str, int] = {}
     reason: str = ""
     closed_ns: int = 0
     amended: bool = False
@@ -95,7 +89,7 @@ class Order(msgspec.Struct, kw_only=True):
 
     @property
     def is_open(self) -> bool:
-        return self.status in {"new", "partially_filled"}
+        return self.status in {"pending_new", "new", "partially_filled"}
 
     @property
     def qty_1e8(self) -> int:
@@ -118,6 +112,17 @@ class Order(msgspec.Struct, kw_only=True):
         if not self.cum_qty:
             return 0
         return self.cum_cost * int(10 ** (places + self.pair.qty_precision)) // (self.cum_qty * 10**UNIT)
+
+
+class Order(Booked, kw_only=True):
+    """`status`: new, partially_filled, filled, canceled, expired. `number` counts the venue's orders from 1.
+
+    `reason` of one that ended: user, post_only, ioc, fok, no_liquidity, self_trade, timer, amend or the venue's.
+    """
+
+    number: int
+    spec: NewSpec
+    fees: dict[str, int] = {}
 
     def copy(self) -> Order:
         """As it is now, for a later look back."""

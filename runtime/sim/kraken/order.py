@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from runtime.sim.exchange.order import Booked
 from runtime.sim.kraken.account import UNIT
 from runtime.sim.kraken.wire import number
 from runtime.sim.ladder import OrdType, TakerSide
-from runtime.sim.market import SimPair, rfc3339
+from runtime.sim.market import rfc3339
 
 Stp = Literal["cancel_newest", "cancel_oldest", "cancel_both"]
 
@@ -68,50 +69,13 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     ts_ns: int
 
 
-class Order(msgspec.Struct, kw_only=True):
+class Order(Booked, kw_only=True):
     """`status`: pending_new, new, partially_filled, filled, canceled, expired."""
 
-    order_id: str
     spec: NewSpec
-    pair: SimPair
-    qty: int
-    price: int
-    opened_ns: int
-    touched_ns: int
     status: str = "pending_new"
-    cum_qty: int = 0
-    cum_cost: int = 0
     fees: int = 0
-    reason: str = ""
-    closed_ns: int = 0
-    amended: bool = False
-    resting: bool = False
     amendments: tuple[Amendment, ...] = ()
-    fills: tuple[str, ...] = ()
-
-    @property
-    def left(self) -> int:
-        return self.qty - self.cum_qty
-
-    @property
-    def is_open(self) -> bool:
-        return self.status in {"pending_new", "new", "partially_filled"}
-
-    @property
-    def qty_1e8(self) -> int:
-        return self.qty * int(10 ** (8 - self.pair.qty_precision))
-
-    @property
-    def cum_qty_1e8(self) -> int:
-        return self.cum_qty * int(10 ** (8 - self.pair.qty_precision))
-
-    @property
-    def left_1e8(self) -> int:
-        return self.left * int(10 ** (8 - self.pair.qty_precision))
-
-    @property
-    def px_1e9(self) -> int:
-        return self.price * int(10 ** (9 - self.pair.price_precision))
 
     def copy(self) -> Order:
         """As it is now, for a later look back."""
@@ -127,12 +91,6 @@ class Order(msgspec.Struct, kw_only=True):
 
     def fee_number(self) -> msgspec.Raw:
         return number(self.fees, UNIT)
-
-    def average(self, places: int) -> int:
-        """Mean price of what was filled in units of 10^-places, rounded down; 0 before the first fill."""
-        if not self.cum_qty:
-            return 0
-        return self.cum_cost * int(10 ** (places + self.pair.qty_precision)) // (self.cum_qty * 10**UNIT)
 
     # --- what the executions channel says of it (venues.md 1.11) ------------------------------------------------------
 

@@ -50,8 +50,10 @@ def test_a_late_fill_with_an_older_total_ends_nothing() -> None:
     known = tiny.account.orders.named("vgabcdef-1")
     assert known is not None
     known.cum_1e8 = 10**8  # a look saw more
-    assert _trade(tiny, "0.5", None, "1") == [(ExecType.TRADE, 10**8, 10**8)]
+    assert _trade(tiny, "0.5", None, "1") == [(ExecType.TRADE, 0, 0)], "how much that makes is not said"
     assert not known.is_done
+    assert _trade(tiny, "0.5", None, "2", "t2") == [(ExecType.TRADE, 10**8, 10**8)]
+    assert _trade(tiny, "0.5", None, "2", "t3") == [(ExecType.TRADE, 15 * 10**7, 5 * 10**7)], "all that was seen came"
 
 
 def test_okx_tells_an_amend_and_its_fill_in_one_message() -> None:
