@@ -13,9 +13,9 @@ from runtime.inputs import Command
 from runtime.spec import AlgoSpec
 from runtime.tap import CHECKS_OF_AN_ORDER, Tap
 from tests.support.data import ROOT
-from tests.support.tap_world import PING, Asking, Exit, amend, cancel, new
 from tests.support.kill_world import World as LiveWorld
 from tests.support.puppet import Puppet
+from tests.support.tap_world import PING, Asking, Exit, amend, cancel, new
 
 ORDERS: list[Asking] = [
     *(new(f"vg-{side}{kind}", side=side, order_type=int(kind), px_1e9=0 if kind == 1 else 10**9)

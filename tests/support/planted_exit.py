@@ -142,7 +142,8 @@ MUTANTS = [
     ),
     Mutant(
         "the tap looks at the number alone", TAPS,
-        "        if found != expected.asked:\n            return f", "        if found.what != expected.asked.what:\n            return f",
+        "        if found != expected.asked:\n            return f",
+        "        if found.what != expected.asked.what:\n            return f",
         TAP, "a comparison of kinds",
     ),
     Mutant(
