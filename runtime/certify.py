@@ -55,7 +55,7 @@ def venue_named(name: str) -> Venue:
         raise PluginError(f"no venue and no module is called {name!r}", place="NAME", mend=mend)
     try:
         found = getattr(importlib.import_module(module), attribute or "VENUE")
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         problem = f"{name} cannot be imported: {type(error).__name__}: {error}"
         raise PluginError(problem, place="NAME", mend="give a venue's name, module or module:VENUE") from error
     return registry.check(getattr(found, "name", attribute or "VENUE"), found, module)

@@ -60,7 +60,9 @@ Algo = Annotated[Path | None, typer.Option("--algo", help="A .wasm guest; withou
 LimitsFile = Annotated[Path | None, typer.Option("--limits", help="TOML file with a [limits] table.")]
 Depth = Annotated[
     int | None,
-    typer.Option("--depth", help="Levels a side: 10, 25, 100, 500, 1000.", show_default="from the config, else 10"),
+    typer.Option(
+        "--depth", help="Levels a side: 10, or another that the venue has.", show_default="from the config, else 10"
+    ),
 ]
 ConfigFiles = Annotated[
     list[Path] | None, typer.Option("--config", help="A gateway.toml; may be given again, the last wins.")
@@ -102,7 +104,7 @@ def _root(
 
 @app.command()
 def serve(
-    venues: Annotated[str | None, typer.Option("--venues", help="Venues to connect: kraken,dex_arb.")] = None,
+    venues: Annotated[str | None, typer.Option("--venues", help="Venues to connect: kraken,okx,dex_arb.")] = None,
     symbols: Symbols = None,
     algo: Algo = None,
     limits: LimitsFile = None,

@@ -60,6 +60,7 @@ def _venues(text: str | None, config: Config) -> list[Venue]:
     place = "--venues" if text is not None else config.origin("serve.venues")
     if not names:
         raise ConfigError("names no venue", place=place, mend="name at least one, for instance kraken")
+    golive.check_sections(config)
     found = [load_venue(name, place) for name in dict.fromkeys(names)]
     for venue in found:
         golive.check_options(config, venue)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from connectors import registry
 from connectors.errors import ConfigError
 from connectors.session import AUDIT, CALLS, PRIVATE, PUBLIC, REST, TRADE, Trading, Unsigned, Venue
 from risk.limit_changes import changes
@@ -48,9 +49,26 @@ def secrets_of(trading: Trading, section: VenueSection) -> tuple[str, ...]:
     return (KEY, SIGNS, *more, *(("passphrase",) if section.passphrase and "passphrase" not in more else ()))
 
 
+def check_sections(settings: Config) -> None:
+    """Raises ConfigError for a `[venues.NAME]` of no venue that there is: nobody would read it."""
+    for name in settings.venues.__pydantic_extra__ or ():
+        if ":" in name:
+            mend = f"write [venues.{name.replace(':', '_')}]"
+        elif not registry.is_offered(name):
+            close = difflib.get_close_matches(name, registry.names(), 1)
+            mend = f"{f'did you mean {close[0]}? ' if close else ''}choose from: {', '.join(registry.names())}"
+        else:
+            continue
+        raise ConfigError(f"venues.{name}: no venue is called so", place=settings.origin(f"venues.{name}"), mend=mend)
+
+
 def check_options(settings: Config, venue: Venue) -> None:
     """A venue's own settings, on paper as well. Raises ConfigError for one that it does not know, or a wrong text."""
     section = section_of(settings, venue)
+    for name, is_there in (("ticker", venue.capabilities.ticker), ("audit_s", venue.capabilities.audit)):
+        if section is not None and name in section.model_fields_set and getattr(section, name) and not is_there:
+            where = f"venues.{venue.name}.{name}"
+            raise ConfigError(f"{where}: {venue.name} has none", place=settings.origin(where), mend="leave it out")
     known = venue.trading.options if venue.trading is not None else {}
     for name, text in section.options.items() if section is not None else ():
         where = f"venues.{venue.name}.options.{name}"

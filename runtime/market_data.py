@@ -6,8 +6,9 @@ that is not the venue's is dropped at once, asked for anew, and no other is touc
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from connectors.book import L2Book
 from connectors.errors import BookGap, GuestFault
@@ -24,6 +25,8 @@ from runtime.stats import Stats
 
 if TYPE_CHECKING:
     from runtime.rounds import Rounds
+
+_NUMBER: Final = re.compile("[0-9]+")
 
 
 class MarketData:
@@ -44,7 +47,7 @@ class MarketData:
         self.auditor = Auditor(self.book_times)
         self.tickers: dict[int, Ticker] = {}
         self.touched: list[int] = []
-        self.lost: Counter[str] = Counter()
+        self.lost: Counter[str] = Counter()  # by reason, whatever numbers it holds
         self.stats = stats
         self.desk, self.gate, self.oms = desk, desk.gate, desk.oms
         self._followers, self._holders = made.followers, made.holders
@@ -169,7 +172,7 @@ class MarketData:
         self._carry(port.name, port.session.resync(index, reason, now_ns), now_ns)
 
     def lose(self, index: int, reason: str) -> None:
-        self.lost[reason] += 1
+        self.lost[_NUMBER.sub("#", reason)] += 1
         self.books[index].invalidate(reason)
         self.auditor.forget(index)
         self._lost_book(index)

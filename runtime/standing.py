@@ -135,9 +135,10 @@ def _books(session: Session, now_ns: int) -> dict[str, Any]:
 
 def audit_of(record: Record | None, port: Port, index: int, depth: int, now_ns: int) -> dict[str, Any] | None:
     """What proves the levels of a book: `covered` by the venue's checksum with every message, `audited_to` by the last
-    look at the whole of it. None: a pool's ladder is made of the pool's state, which is audited elsewhere.
+    look at the whole of it. None: a pool's ladder is made of the pool's state, which is audited elsewhere; and at most
+    exchanges there is neither, the sequence is all that proves a book.
     """
-    if index in port.pools:
+    if index in port.pools or not (port.checksum or port.spec.venue.capabilities.audit):
         return None
     record = record or Record()
     return {

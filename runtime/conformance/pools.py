@@ -14,6 +14,7 @@ from connectors.session import Venue
 from runtime.conformance.base import Kit
 from runtime.conformance.cards import card, hold, skip, steady
 from runtime.conformance.feed import state_of
+from runtime.conformance.swaps import FILE, lines_in
 from runtime.conformance.tapes import ENDING
 
 FORKED: Final = f"reorg{ENDING}"
@@ -34,17 +35,21 @@ class Swap(msgspec.Struct, frozen=True):
 
 
 class PoolCards(Kit):
-    """Quotes against what chains did. An author of a chain overrides `swaps`."""
+    """Quotes against what chains did. An author of a chain writes swaps.jsonl, or overrides `swaps`."""
 
     def swaps(self) -> Sequence[Swap]:
-        """Recorded swaps, several of each kind of pool."""
-        return ()
+        """Recorded swaps, several of each kind of pool: those of swaps.jsonl beside the tapes."""
+        return [
+            Swap(line.name, curve, line.i, line.j, line.amount_in, line.amount_out, line.reserve)
+            for line in lines_in(self.folder())
+            if (curve := line.curve()) is not None
+        ]
 
     def _swaps(self, venue: Venue) -> Sequence[Swap]:
         if not venue.capabilities.onchain:
             skip("capability onchain: its markets are no pools")
         found = self.swaps()
-        hold(found, "no recorded swaps: override `swaps` in the test's class")
+        hold(found, f"no recorded swaps: write {FILE} into {self.folder()}, or override `swaps` in the test's class")
         return found
 
     @card("P10", "session.py", 3)

@@ -1,4 +1,7 @@
-"""A venue's capabilities as a table in Markdown: made from the code, kept in its documentation, compared by M30."""
+"""A venue's capabilities as a table in Markdown: made from the code, kept in its documentation, compared by M30.
+
+The members of a family (`connectors.registry`) have one table together.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, metadata, packages_distribu
 from pathlib import Path
 from typing import Any, Final
 
+from connectors import registry
 from connectors.orders import OrderType
 from connectors.session import Capabilities, Venue
 from runtime.conformance.sources import package_of
@@ -56,12 +60,19 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
+def _title(name: str) -> str:
+    """A family's members are made alike, by one function, and share one table: `ccxt_okx` has that of `ccxt_NAME`."""
+    family, _, member = name.partition("_")
+    return f"{family}_NAME" if member and f"{family}:NAME" in registry.names() else name
+
+
 def _begin(name: str) -> str:
-    return f"<!-- capabilities of {name}: written by `gateway venue certify {name} --accept` -->"
+    title = _title(name)
+    return f"<!-- capabilities of {title}: written by `gateway venue certify {title} --accept` -->"
 
 
 def _end(name: str) -> str:
-    return f"<!-- end of the capabilities of {name} -->"
+    return f"<!-- end of the capabilities of {_title(name)} -->"
 
 
 def block_in(text: str, name: str) -> str | None:

@@ -18,7 +18,9 @@ from runtime.conformance.table import block_of
 from tests.support.data import ROOT
 
 PAGE = ROOT / "docs/conformance.md"
-NATIVE = ("kraken", "coinbase", "binance", "okx", "bybit")
+NATIVE = ("kraken", "coinbase", "binance", "okx", "bybit", "dex_arb")
+# tables of capabilities alone: the page says why
+ASIDE = ("dex_eth", "dex_base", "dex_op", "dex_poly", "dex_sol", "ccxt_okx")
 _MARKS = {
     "cards": "<!-- cards: written by `uv run python -m tests.conformance.page` -->\n",
     "venues": "<!-- venues: written by `uv run python -m tests.conformance.page` -->\n",
@@ -46,8 +48,8 @@ def venues() -> str:
             if one.outcome not in shown:
                 reasons.setdefault(f"{one.card}: {one.reason}", []).append(name)
     lines += [f"- {reason} ({', '.join(names)})" for reason, names in sorted(reasons.items(), key=_by_card)]
-    for name in NATIVE:
-        lines += ["", f"### {name}", "", block_of(registry.load(name))]
+    for name in (*NATIVE, *ASIDE):
+        lines += ["", f"### {name if name != 'ccxt_okx' else 'ccxt'}", "", block_of(registry.load(name))]
     return "\n".join(lines) + "\n"
 
 

@@ -8,7 +8,9 @@ code with our connectors. Beside each tape go its golden and `origin.toml` with 
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +116,19 @@ def record(name: str, folder: Path, *, seconds: float, depth: int) -> Path:
     return path
 
 
+def origins(folder: Path, what: dict[Path, str], made: str = "record") -> None:
+    """Writes `origin.toml`; entries of other files that are there stay."""
+    path = folder / "origin.toml"
+    told = tomllib.loads(path.read_text()) if path.is_file() else {}
+    for file, text in what.items():
+        held = file.read_bytes()
+        told[file.name] = {"what": text, "sha256": hashlib.sha256(held).hexdigest(), "size": len(held)}
+    lines = [f"# Made here: uv run python -m tests.conformance.{made}", ""]
+    for name, entry in told.items():
+        lines += [f'["{name}"]', *(f"{key} = {json.dumps(value)}" for key, value in entry.items()), ""]
+    path.write_text("\n".join(lines[:-1]) + "\n")
+
+
 def main(names: list[str]) -> None:
     for name in names or NATIVE:
         venue = registry.load(name)
@@ -125,17 +140,7 @@ def main(names: list[str]) -> None:
             path: f"{SECONDS:g} s of runtime/sim/{name}, seed 9, followed by our session in virtual time",
             golden: "what our session answered, input by input: reviewed, and accepted by `record.py`",
         }
-        lines = ["# Made here: uv run python -m tests.conformance.record", ""]
-        for file, text in what.items():
-            digest = hashlib.sha256(file.read_bytes()).hexdigest()
-            lines += [
-                f'["{file.name}"]',
-                f'what = "{text}"',
-                f'sha256 = "{digest}"',
-                f"size = {file.stat().st_size}",
-                "",
-            ]
-        (folder / "origin.toml").write_text("\n".join(lines[:-1]) + "\n")
+        origins(folder, what)
         print(f"{name}: {path.stat().st_size} bytes")
 
 

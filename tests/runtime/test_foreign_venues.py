@@ -3,11 +3,13 @@
 import json
 from functools import cache
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from connectors.session import CALLS, PUBLIC
 from tests.runtime.world import gateway
+from tests.support.venue_harm import Harm
 from tests.support.venue_line import VenueLine
 
 VENUES = ("kraken", "coinbase", "binance", "okx", "bybit")
@@ -54,3 +56,14 @@ def test_as_another_venues_it_is_one_error_that_names_the_right_one(venue: str, 
     assert f"is {other}'s\n" in ended.stderr or f"frames is {other}'s" in ended.stderr
     assert ended.stderr.count("error: ") == 1
     assert f"mend: say whose it is: --venue {venue}\n" in ended.stderr
+
+
+@pytest.mark.parametrize("venue", ["coinbase", "binance", "okx", "bybit"])
+def test_gaps_are_counted_as_one_reason_whatever_their_numbers(venue: str) -> None:
+    line = VenueLine(venue, 7, rate_hz=20, depth=10, markets=1)
+    line.run(3)
+    for _ in range(2):
+        line.harm = Harm(venue, {3: "drop"}, Random(7), market=line.symbols[0])
+        line.run(4)
+    assert line.engine.stats.gaps >= 2
+    assert len(line.engine.lost) == 1, line.engine.lost

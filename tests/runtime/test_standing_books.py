@@ -82,3 +82,9 @@ def test_the_ticker_stands_beside_it() -> None:
     text, _ = shown(None, 10, ticker=told)
     assert text == "valid; last 62806.9, 2812.40127733 in 24 h"
     assert ticker_of(None) is None
+
+
+def test_where_a_venue_has_neither_checksum_nor_audit_nothing_is_said_of_levels() -> None:
+    bare = msgspec.structs.replace(UNPROVED, capabilities=msgspec.structs.replace(VENUE.capabilities, audit=False))
+    assert audit_of(None, Port(VenueSpec(venue=bare, depth=25), ("ETH/USD",), 0), 0, 25, NOW_NS) is None
+    assert book_text({"valid": True, "reason": "", "audit": None, "ticker": None}) == "valid"
