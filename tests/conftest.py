@@ -10,6 +10,18 @@ import pytest
 from tests.support.data import data_folder
 
 RECURSION: int = sys.getrecursionlimit()
+# files that take long, the longest wait first: with `--dist loadfile` none of them is what all others wait for
+LONG = (
+    "runtime/test_serve_solana.py", "runtime/test_serve_five.py", "trading/test_planted.py", "system/test_damage.py",
+    "crash/test_kill9.py", "system/test_storm.py", "risk/test_gate_reference.py", "runtime/test_serve.py",
+    "system/test_chain_damage.py", "system/test_planted_bypasses.py", "system/test_add_a_venue.py",
+    "trading/test_five_venues.py", "evm/test_quotes.py", "evm/test_pool_commands.py", "system/test_canary.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {str(Path(__file__).parent / name): number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(str(item.path), len(LONG)))
 
 
 @pytest.fixture(autouse=True)

@@ -57,6 +57,7 @@ def venues(monkeypatch: pytest.MonkeyPatch) -> dict[str, Venue]:
     """The venues of the tests, as if plugins offered them."""
     monkeypatch.setattr(registry, "names", lambda: sorted(VENUES))
     monkeypatch.setattr(registry, "load", VENUES.__getitem__)
+    monkeypatch.setattr(registry, "is_offered", VENUES.__contains__)
     return VENUES
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-WITHIN_S = 15
+WITHIN_S = 60
 Message = dict[str, Any]
 Truth = Callable[[], Any]
 
