@@ -7,7 +7,8 @@ import pkgutil
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,28 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+@cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(), str(path))
+
+
+def of_each(paths: Iterable[Path]) -> Callable[[Callable[[Path], None]], Callable[[], None]]:
+    """One test of all files, which names every one that fails: thousands of tests cost more than what they look at."""
+
+    def decorated(check: Callable[[Path], None]) -> Callable[[], None]:
+        def test() -> None:
+            found = []
+            for path in paths:
+                try:
+                    check(path)
+                except AssertionError as error:
+                    found.append(f"{name_of(path)}: {error}")
+            assert not found, "\n\n".join(found)
+
+        test.__name__, test.__doc__ = check.__name__, check.__doc__
+        return test
+
+    return decorated
 
 
 def imports(path: Path) -> set[str]:
@@ -61,7 +82,7 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", PURE, ids=name_of)
+@of_each(PURE)
 def test_a_pure_file_touches_no_world(path: Path) -> None:
     """No clock, socket, randomness, file, process or await below runtime's doors."""
     allowed = {"random", "datetime"} if path in SEEDED else set()
@@ -74,7 +95,7 @@ def test_a_pure_file_touches_no_world(path: Path) -> None:
             assert node.func.id not in {"open", "input", "print", "eval", "exec", "__import__"}
 
 
-@pytest.mark.parametrize("path", [path for path in PURE if path not in FLOATS], ids=name_of)
+@of_each([path for path in PURE if path not in FLOATS])
 def test_no_float_decides_money(path: Path) -> None:
     """No float literal, no float(), no true division, but in texts for people: f-strings and back-off notices."""
     source = tree(path)
@@ -111,14 +132,14 @@ BANNED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+@of_each(SOURCES)
 def test_nothing_banned_is_called(path: Path) -> None:
     assert not {name for name, _ in calls(path)} & BANNED.keys()
     assert not imports(path) & {"pickle", "marshal", "shelve", "yaml"}
     assert "shell=True" not in path.read_text()
 
 
-@pytest.mark.parametrize("path", SOURCES + TESTS, ids=name_of)
+@of_each(SOURCES + TESTS)
 def test_files_and_functions_hold_one_idea(path: Path) -> None:
     """400 lines a file, 50 a function with its docstring: what outgrows that has two ideas in it."""
     text = path.read_text()
@@ -128,7 +149,7 @@ def test_files_and_functions_hold_one_idea(path: Path) -> None:
             assert (node.end_lineno or 0) - node.lineno < 50, f"{node.name} is too long"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+@of_each(SOURCES)
 def test_public_things_say_what_they_are(path: Path) -> None:
     """A module and every public class has a docstring."""
     source = tree(path)
